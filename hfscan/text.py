@@ -64,6 +64,11 @@ def _to_plain(value: Any) -> Any:
     return str(value)
 
 
+def end_sentence(text: str) -> str:
+    """Return the text with a full stop, unless it ends a sentence already."""
+    return text if text.endswith((".", "?", "!")) else f"{text}."
+
+
 def format_count(count: int, noun: str) -> str:
     """Return a count with its noun: "1 model", "1,200 models"."""
     return f"{count:,} {noun}{'s' * (count != 1)}"

@@ -170,7 +170,7 @@ class Database:
             )
             columns = view.list_columns("formats", {})
             columns.remove("cluster")
-            return Records(adoption, [*columns, "since", "until"])
+            return Records(adoption, [*columns, "since", "until", "definition"])
         figures = compute_exclusivity_trend(
             view,
             definitions,

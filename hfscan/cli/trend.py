@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -83,9 +83,10 @@ def command(
 ) -> None:
     """Show how framework shares change: by date of creation, or from snapshot to snapshot.
 
-    By date of creation, models at the Hub's creation-date cutoff are left out. Coverage is the part
-    of the models that the shares describe. Notes on stderr say where a definition changes its
-    meaning. Formats and the breakdown count models; with --weight there is only exclusivity.
+    By date of creation, models at the Hub's creation-date cutoff are left out. Each table says of
+    which models its shares are (Total), by which definition, and their coverage: Total's share of
+    all models. Notes on stderr say where a definition changes its meaning. Formats and the
+    breakdown count models; with --weight there is only exclusivity.
     """
     from hfscan.figures.trend import choose_definitions, explain_uneven_files
     from hfscan.report import TABLE_FORMATS, write_rows
@@ -169,6 +170,7 @@ def _show_exclusivity(view: SnapshotView, options: _Options, per: Per) -> _Resul
     from hfscan.figures.trend import compute_exclusivity_trend
     from hfscan.report import group_table
     from hfscan.report.result_report import exclusivity_sections
+    from hfscan.report.shares import explain_shares
 
     figures = list(
         compute_exclusivity_trend(
@@ -180,14 +182,26 @@ def _show_exclusivity(view: SnapshotView, options: _Options, per: Per) -> _Resul
             transformers=options.transformers,
         )
     )
-    table = group_table(figures, per, view.find_titles(options.compared), with_coverage=True)
+    titles = view.find_titles(options.compared)
+    table = replace(
+        group_table(figures, per, titles, with_coverage=True),
+        note=explain_shares(
+            "exclusivity",
+            options.definitions,
+            titles,
+            f"created in the {per}",
+            weight=options.weight,
+            transformers=figures[0].transformers if figures else None,
+        ),
+    )
     rows = [figure.as_dict() for figure in figures]
-    return rows, [table], list(exclusivity_sections(figures, per))
+    return rows, [table], list(exclusivity_sections(figures, per, titles))
 
 
 def _show_formats(view: SnapshotView, options: _Options, per: Per) -> _Result:
     from hfscan.figures import compute_adoption
     from hfscan.report.result_report import adoption_section
+    from hfscan.report.shares import explain_shares
 
     adoption = compute_adoption(
         view,
@@ -197,21 +211,41 @@ def _show_formats(view: SnapshotView, options: _Options, per: Per) -> _Result:
         transformers=options.transformers,
     )
     rows = list(adoption)
-    return rows, [_tabulate_adoption(rows, view)], [adoption_section(rows, per)]
+    note = explain_shares(
+        "formats",
+        options.definitions,
+        view.find_titles(options.compared),
+        f"created in the {per}",
+        transformers=options.transformers or view.transformers,
+    )
+    table = replace(_tabulate_adoption(rows, view), note=note)
+    return rows, [table], [adoption_section(rows, per, note)]
 
 
 def _compare_snapshots(
     view: SnapshotView, options: _Options, formats: bool, as_of: datetime | None
 ) -> _Result:
     from hfscan.figures import compare_snapshots
+    from hfscan.figures.per_snapshot import list_complete
     from hfscan.figures.trend import list_measures
     from hfscan.report.result_report import measure_sections
+    from hfscan.report.shares import explain_shares
     from hfscan.report.tables import measure_tables
 
     measures = list_measures(options.weight, formats=formats)
     rows = list(compare_snapshots(view, measures, **vars(options), as_of=as_of))
     titles = view.find_titles(options.compared)
-    return rows, measure_tables(rows, titles), list(measure_sections(rows, titles))
+    weight = options.weight
+    transformers = options.transformers or list_complete(view.store, as_of)[-1].transformers
+    tables = []
+    for measure, table in measure_tables(rows, titles).items():
+        used = dict.fromkeys(row["definition"] for row in rows if row["measure"] == measure)
+        text = explain_shares(
+            measure, list(used), titles, "in the snapshot", weight=weight, transformers=transformers
+        )
+        tables.append(replace(table, note=text))
+    sections = measure_sections(rows, titles, weight=weight, transformers=transformers)
+    return rows, tables, list(sections)
 
 
 def _list_notes(

@@ -35,7 +35,7 @@ class Figure:
 
     name: str
     framework: str | None
-    definition: str
+    definition: Definition
     frameworks: tuple[str, ...]
     population: Population
     period: tuple[datetime, datetime] | None

@@ -133,7 +133,7 @@ def compute_adoption(
     definition: Definition = "tag",
     transformers: int | None = None,
 ) -> Iterator[dict[str, Any]]:
-    """Yield (period, framework, numerator, denominator, share): models that have each.
+    """Yield (period, framework, numerator, denominator, share, definition): models that have each.
 
     Per year or month of creation; models at the cutoff are excluded. Rows also have `since` and
     `until` (UTC) of the part that the snapshot covers and, of a sample, an `interval`.
@@ -147,7 +147,8 @@ def compute_adoption(
         "transformers": transformers,
         "per": per,
     }
-    yield from view.run_for_report("formats", parameters)
+    for row in view.run_for_report("formats", parameters):
+        yield {**row, "definition": definition}
 
 
 def compare_snapshots(

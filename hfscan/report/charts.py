@@ -27,7 +27,7 @@ from hfscan.report.format import (
 from hfscan.report.model import Report, Section
 from hfscan.report.tables import OTHER_ONLY, row_label, visible_figures
 from hfscan.report.titles import find_title, format_source
-from hfscan.text import sanitize
+from hfscan.text import end_sentence, sanitize
 
 Row = dict[str, Any]
 
@@ -59,7 +59,8 @@ def chart_of(section: Section, report: Report) -> Chart | None:
     series = _rank_series(section, channels.get("color"), rows)
     for row in rows:
         row["rank"] = series.get(row[channels["color"]]) if series else 0
-    alt = f"Chart: {section.title}. {rows[0]['text']}. The table below has all numbers."
+    title = end_sentence(section.title)
+    alt = f"Chart: {title} {rows[0]['text']}. The table below has all numbers."
     caption = load_template(kind).get("usermeta", {}).get("caption", "")
     weights = [figure.weight for figure in section.figures[:1]]
     counted = str(section.parameters.get("weight", next(iter(weights), "models")))
@@ -76,7 +77,7 @@ def chart_of(section: Section, report: Report) -> Chart | None:
         channels | {"series": list(series)},
         rows,
         title=sanitize(find_title(section, report) or section.title),
-        subtitle=sanitize(f"{section.title}. {format_source(section, report)}"),
+        subtitle=sanitize(f"{title} {format_source(section, report)}"),
     )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from hfscan.choices import Weight
 from hfscan.figures import Figure, Query, SnapshotView, load
 from hfscan.frameworks import taxonomy
 from hfscan.report.caveats import explain_estimates, explain_flags, explain_small
@@ -11,6 +12,7 @@ from hfscan.report.dependence import explain_dependence, explain_dependent_rows
 from hfscan.report.format import DEFINITION_LABELS
 from hfscan.report.model import CustomText, QueryRef, Report, ReportRequest, Row, Section
 from hfscan.report.sentences import format_totals
+from hfscan.report.shares import explain_shares
 from hfscan.report.tables import is_measured, measure_label, visible_figures
 from hfscan.report.titles import find_title
 from hfscan.scope import DEFAULT_FRAMEWORKS
@@ -120,26 +122,43 @@ def _series_chart(query: Query, columns: Sequence[str]) -> str | None:
     return f"series x=observed_at y=share color={group}"
 
 
-def exclusivity_sections(figures: Sequence[Figure], per: str) -> Iterable[Section]:
-    """Yield a section for each definition of figures by year or month, best evidence first."""
+def exclusivity_sections(
+    figures: Sequence[Figure], per: str, titles: Mapping[str, str]
+) -> Iterable[Section]:
+    """Yield a section for each definition of figures by year or month, best evidence first.
+
+    `titles`: framework -> title.
+    """
     for definition in sorted({figure.definition for figure in figures}):
         own = tuple(figure for figure in figures if figure.definition == definition)
         yield Section(
             name=f"by_{definition}",
             title=f"By {_PERIODS[per]}: {DEFINITION_LABELS[definition]}",
             query="exclusivity",
+            note=explain_shares(
+                "exclusivity",
+                (definition,),
+                titles,
+                f"created in the {per}",
+                weight=own[0].weight,
+                transformers=own[0].transformers,
+            ),
             by=own[0].by,
             figures=own,
             chart="columns x=group y=share color=framework",
         )
 
 
-def adoption_section(rows: Sequence[Row], per: str) -> Section:
-    """Return the section of the shares of frameworks, formats and runtimes by period."""
+def adoption_section(rows: Sequence[Row], per: str, note: str) -> Section:
+    """Return the section of the shares of frameworks, formats and runtimes by period.
+
+    `note`: of what the shares are.
+    """
     query = load("formats")
     return Section(
         name="formats",
         title=f"Frameworks, formats and runtimes by {_PERIODS[per]}",
+        note=note,
         query=query.name,
         rows=tuple(rows),
         pivot={"rows": "framework", "columns": "period", "cells": "share"},
@@ -148,10 +167,16 @@ def adoption_section(rows: Sequence[Row], per: str) -> Section:
     )
 
 
-def measure_sections(rows: Sequence[Row], titles: Mapping[str, str]) -> Iterable[Section]:
+def measure_sections(
+    rows: Sequence[Row],
+    titles: Mapping[str, str],
+    *,
+    weight: Weight = "models",
+    transformers: int | None = None,
+) -> Iterable[Section]:
     """Yield a section for each measure and definition of `compare_snapshots`.
 
-    `titles`: framework -> title.
+    `titles`: framework -> title. `weight`, `transformers`: as the rows were counted.
     """
     for measure, definition in dict.fromkeys((row["measure"], row["definition"]) for row in rows):
         query = load(measure)
@@ -159,12 +184,21 @@ def measure_sections(rows: Sequence[Row], titles: Mapping[str, str]) -> Iterable
         own = (
             {**row, "label": measure_label(row, titles)}
             for row in rows
-            if (row["measure"], row["definition"]) == (measure, definition) and is_measured(row)
+            if (row["measure"], row["definition"]) == (measure, definition)
+            and is_measured(row, titles)
         )
         parameters = {key: given[key] for key in given.keys() & query.defaults.keys()}
         yield Section(
             name=f"{measure}_{definition}",
             title=f"{query.title}: {DEFINITION_LABELS[definition]}",
+            note=explain_shares(
+                measure,
+                (definition,),
+                titles,
+                "in the snapshot",
+                weight=weight,
+                transformers=transformers,
+            ),
             rows=tuple(own),
             pivot={"rows": "label", "columns": "observed_at", "cells": "share"},
             formats={"share": "share"},

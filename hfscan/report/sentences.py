@@ -23,7 +23,7 @@ from hfscan.report.model import Report, Row, Section
 from hfscan.report.provenance import format_release
 from hfscan.text import format_count
 
-_EVIDENCE = {
+EVIDENCE = {
     "tag": "if the Hub tags it so",
     "weights": "if it has weight files for that framework",
     "loadable": "if that framework can load it without conversion",
@@ -32,7 +32,7 @@ _EVIDENCE = {
 }
 """Definition -> the evidence that a model supports a framework."""
 
-_UNITS = {
+UNITS = {
     "models": "models", "downloads": "downloads in 30 days of models",
     "authors": "authors of models",
 }  # fmt: skip
@@ -166,7 +166,7 @@ def _format_classes(report: Report, when: str) -> str:
 def _format_population_size(figure: Figure) -> str:
     """Return the size of the population, with its unit."""
     is_model = figure.weight == "models" and figure.population_size == 1
-    return f"{figure.population_size:,} {'model' if is_model else _UNITS[figure.weight]}"
+    return f"{figure.population_size:,} {'model' if is_model else UNITS[figure.weight]}"
 
 
 def _format_votes(report: Report) -> str:
@@ -218,7 +218,7 @@ def _format_definition(report: Report) -> str:
     """Return when a model counts, as a sentence."""
     titles = list(report.frameworks.values())
     frameworks = " or ".join(titles) if len(titles) < 5 else "supporting a framework"
-    evidence = _EVIDENCE[report.definition] + format_release(report)
+    evidence = EVIDENCE[report.definition] + format_release(report)
     return f"A model counts as {frameworks} {evidence}."
 
 
@@ -291,7 +291,7 @@ def _format_coverages(figures: Sequence[Figure]) -> str:
 
 
 def _format_population(figure: Figure) -> str:
-    unit = _UNITS[figure.weight]
+    unit = UNITS[figure.weight]
     when = "in the snapshot"
     if figure.covered:
         is_created = figure.population == "created"

@@ -42,20 +42,17 @@ _GROUPINGS = {"month": "Month of creation", "year": "Year of creation", "size": 
 """Headings of groupings; those of others are their names."""
 
 
-_MEASURED_CLASSES = {"exclusivity": ("exclusive", "shared")}
-"""Measure of `compare_snapshots` -> the classes in its table, if not all."""
-
-
 _PHONE = 46  # characters of a table beside each other on a phone
 
 
 @dataclass(frozen=True)
 class Table:
-    """Headings and rows of text. The first column names the row."""
+    """Headings and rows of text. The first column names the row. `note`: of what its shares are."""
 
     headings: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     title: str | None = None
+    note: str | None = None
 
     @property
     def is_text(self) -> tuple[bool, ...]:
@@ -232,17 +229,17 @@ def narrow_pivot_table(cells: Iterable[tuple[str, str, str]]) -> Table:
     return pivot_table(dict(zip(keys, cell, strict=True)) for cell in cells)
 
 
-def measure_tables(rows: Iterable[Row], compared: Mapping[str, str]) -> list[Table]:
-    """Return a table for each measure of `compare_snapshots`: its shares by class and snapshot.
+def measure_tables(rows: Iterable[Row], compared: Mapping[str, str]) -> dict[str, Table]:
+    """Return each measure of `compare_snapshots` -> a table: its shares by class and snapshot.
 
     `compared`: framework -> title.
     """
     tables: dict[str, dict[str, list[Row]]] = {}
     for row in sorted(rows, key=lambda row: str(row["observed_at"])):
-        if is_measured(row):
+        if is_measured(row, compared):
             label = _snapshot_label(row)
             tables.setdefault(row["measure"], {}).setdefault(label, []).append(row)
-    result = []
+    result = {}
     for measure, groups in tables.items():
         cells = [
             (
@@ -256,13 +253,18 @@ def measure_tables(rows: Iterable[Row], compared: Mapping[str, str]) -> list[Tab
         for label, (row, *_) in groups.items():
             cells.append(("Total", label, format_number(row["denominator"])))
             cells.append(("Coverage", label, format_percent(row["coverage"])))
-        result.append(replace(narrow_pivot_table(cells), title=load(measure).title))
+        result[measure] = replace(narrow_pivot_table(cells), title=load(measure).title)
     return result
 
 
-def is_measured(row: Row) -> bool:
-    """Return whether tables and charts have the class of a row of `compare_snapshots`."""
-    return row["class"] in _MEASURED_CLASSES.get(row["measure"], (row["class"],))
+def is_measured(row: Row, compared: Mapping[str, str]) -> bool:
+    """Return whether tables and charts have the class of a row of `compare_snapshots`.
+
+    Of one framework that is compared with no other, they have the models without it.
+    """
+    if row["measure"] != "exclusivity":
+        return True
+    return row["class"] in (("none",) if len(compared) == 1 else ("exclusive", "shared"))
 
 
 def measure_label(row: Row, compared: Mapping[str, str]) -> str:

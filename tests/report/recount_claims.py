@@ -237,7 +237,7 @@ def find_value(rows, spec, unit):
     elif spec.divided_by:
         least, most = add_rows(rows, spec.divided_by, is_count_of_models)
         low, high = low / most, high / least
-    return low, high / (1 - spec.deleted_most) if spec.deleted_most else high
+    return low, high
 
 
 def find_rows(rows, selection):

@@ -58,7 +58,13 @@ def test_verdicts_on_the_recorded_models(claims):
     assert len(claims) >= 46
     assert {name: claims[name].verdict for name in VERDICTS} == VERDICTS
     added = claims["pytorch-added-2022"].primary
-    assert (added.low, added.high) == (38_580, pytest.approx(38_999 / 0.7))
+    assert (added.low, added.high) == (38_580, 38_999)
+    assert (added.deleted_most, added.high_if_deleted) == (0.3, 55_713)
+    counted = "38,580 to 38,999 (estimate: up to 55,713 if 30 % were deleted since)"
+    assert claims["pytorch-added-2022"].measured == counted
+    assert (
+        f"Measured: {counted}; it depends on how" in claims["pytorch-added-2022"].judgement.detail
+    )
 
 
 def test_zero_on_one_side_of_a_ratio_is_a_finding(claims):
@@ -198,14 +204,15 @@ def test_few_models_have_an_interval(evaluate_claim):
     assert "chance, as the counts are small" in claim.judgement.detail
 
 
-def test_deleted_models_widen_a_count(evaluate_claim):
+def test_deleted_models_are_an_estimate_beside_the_count(evaluate_claim):
     text = "unit = 'count'\n" + accepts(400, 500) + PRIMARY.replace('"share"', '"numerator"')
     assert evaluate_claim(text).verdict == "contradicted"  # 300 models
     text += 'deleted_most = 0.3\nuncertain = "deletions"\n'
     claim = evaluate_claim(text)
-    assert (claim.primary.low, round(claim.primary.high)) == (300, 429)
+    assert (claim.primary.low, claim.primary.high, claim.primary.high_if_deleted) == (300, 300, 429)
+    assert claim.measured == "300 (estimate: up to 429 if 30 % were deleted since)"
     assert claim.verdict == "depends"
-    assert "It depends on deletions: measured is 300 to 429." in claim.judgement.detail
+    assert f"Measured: {claim.measured}; it depends on deletions." in claim.judgement.detail
 
 
 def test_downloads_of_another_time_have_no_part(evaluate_claim):
@@ -294,7 +301,7 @@ def test_terminal_shows_the_verdicts_first(recorded_db):
     overview = run()
     assert "overstated" in overview
     assert "56.4 %" in overview
-    assert "(62.2 % on" in overview  # another time than the claim's
+    assert re.search(r"\(62.2 %\) +2024-07-11", overview)  # another time than the claim's
     assert "Understood as" not in overview
     page = run("top-10-downloads")
     assert (

@@ -32,7 +32,8 @@ class Reading:
     """A reading as measured.
 
     `low`, `high`: the value twice, or its interval of 95 %; `low` None: unknown, with the `reason`;
-    `high` None beside a `low`: no upper bound. `counts`: those of a ratio of two counts.
+    `high` None beside a `low`: no upper bound. `high_if_deleted`: an estimate, `high` if the share
+    `deleted_most` of the models was deleted since. `counts`: those of a ratio of two counts.
     `machine`: where times were measured. `coverage`: the share of models that it describes, where
     the query knows. `snapshot`: its id. `apart`: why the reading has no part
     in the verdict.
@@ -50,14 +51,24 @@ class Reading:
     high: float | None
     outcome: Outcome
     reason: str | None = None
+    deleted_most: float | None = None
+    high_if_deleted: int | None = None
     counts: tuple[int, int] | None = None
     machine: str | None = None
     coverage: float | None = None
 
+    @property
+    def most(self) -> float | None:
+        """The highest value that the data and the estimate allow; None: no upper bound."""
+        return self.high if self.high_if_deleted is None else self.high_if_deleted
+
     def as_row(self) -> dict[str, Any]:
         """Return the reading for JSON, without what is empty."""
         row = {key: value for key, value in vars(self).items() if key != "observed"}
-        optional = ("choice", "apart", "reason", "counts", "machine", "coverage")
+        optional = (
+            "choice", "apart", "reason", "deleted_most", "high_if_deleted", "counts", "machine",
+            "coverage",
+        )  # fmt: skip
         return {
             key: value for key, value in row.items() if value is not None or key not in optional
         }
@@ -78,7 +89,7 @@ class Measurer:
         """Return the reading with its value, in the snapshot closest to its day."""
         snapshot: Snapshot | None = None
         parameters = _parameters(reading, {})
-        low = high = reason = counts = machine = coverage = None
+        low = high = reason = high_if_deleted = counts = machine = coverage = None
         try:
             snapshot, values = self._prepare(reading)
             parameters = _parameters(reading, values)
@@ -87,10 +98,10 @@ class Measurer:
             if unit == "ratio" and reading.value["column"] == "numerator":
                 counts = find_counts(rows, reading)
             machine, coverage = (rows[0].get(key) if rows else None for key in _NOTED)
-            if high is not None and reading.deleted_most:
-                high /= 1 - reading.deleted_most
             if unit == "count" and _is_early(snapshot, reading):
                 high = None  # models were added until the day
+            if high is not None and reading.deleted_most:
+                high_if_deleted = round(high / (1 - reading.deleted_most))
             if low is None:
                 reason = reading.missing or "No models match this reading."
         except NotFoundError as error:
@@ -105,8 +116,10 @@ class Measurer:
         return Reading(
             _describe(reading), role, reading.choice, reading.apart,
             snapshot.id if snapshot else None, snapshot.observed_to.date() if snapshot else None,
-            reading.query, parameters, low, high, _outcome(low, high, accepts), reason, counts,
-            machine, coverage,
+            reading.query, parameters, low, high,
+            _outcome(low, high_if_deleted or high, accepts), reason,
+            reading.deleted_most if high_if_deleted else None, high_if_deleted, counts, machine,
+            coverage,
         )  # fmt: skip
 
     def _prepare(self, reading: ReadingSpec) -> tuple[Snapshot | None, dict[str, object]]:

@@ -49,19 +49,25 @@ def _verdict_row(claim: Claim) -> dict[str, Any]:
         "claim": f"{spec.name}: {spec.claim}",
         "source": f"{spec.source.partition(':')[0]}, {spec.made[:4]}",
         "claimed": spec.claimed,
-        "measured": claim.measured if claim.measured != "-" else _measured_now(claim),
+        **_describe_measured(claim),
         "verdict": claim.verdict.value,
     }
 
 
-def _measured_now(claim: Claim) -> str:
-    """Return the value of the primary reading at another time, in parentheses."""
+def _describe_measured(claim: Claim) -> dict[str, str]:
+    """Return the value of the primary reading and its date; in parentheses at another time."""
+    if claim.primary and claim.primary.low is not None:
+        return {"measured": claim.measured, "observed": _format_date(claim.primary)}
     for reading in claim.readings:
         is_same = claim.spec.primary and reading.reading == claim.spec.primary.reading
         if reading.role == "apart" and is_same:
             value = measured_value(claim.spec.unit, reading)
-            return f"({value} on {reading.observed})"
-    return "-"
+            return {"measured": f"({value})", "observed": _format_date(reading)}
+    return {"measured": "-", "observed": "-"}
+
+
+def _format_date(reading: Reading) -> str:
+    return str(reading.observed) if reading.observed else "-"
 
 
 def _topic_section(topic: str, text: Mapping[str, str], claims: Sequence[Claim]) -> Section:
@@ -80,7 +86,7 @@ def _topic_section(topic: str, text: Mapping[str, str], claims: Sequence[Claim])
         rows=tuple(map(row, claims)),
         columns={
             "claimed": "Claimed", "about": "Of", "reading": "Measured as", "measured": "Measured",
-            "verdict": "Verdict",
+            "observed": "Data of", "verdict": "Verdict",
         },
         formats={"verdict": "verdict"},
     )  # fmt: skip
@@ -147,6 +153,11 @@ def _describe_population(claim: Claim) -> Iterator[str]:
     until = primary.parameters.get("until")
     if isinstance(until, datetime):
         yield f"Counted: models created before {until:%Y-%m-%d} that existed on {primary.observed}."
+    elif claim.spec.unit == "count" and primary.high is None:
+        yield (
+            f"Counted: models that existed on {primary.observed}, before the time of the claim. "
+            "More were added later."
+        )
     else:
         yield f"Counted: models that existed on {primary.observed}."
 
@@ -158,7 +169,7 @@ def _reading_row(claim: Claim, reading: Reading) -> dict[str, Any]:
         "role": _ROLES[reading.role],
         "outcome": _OUTCOMES[reading.outcome],
         "measured": measured_value(claim.spec.unit, reading),
-        "observed": str(reading.observed) if reading.observed else "-",
+        "observed": _format_date(reading),
     }
 
 
@@ -176,7 +187,7 @@ def _chart(claim: Claim, readings: Sequence[Reading]) -> str | None:
     accepts = claim.spec.accepts
     if accepts is None or not readings:
         return None
-    values = [value for reading in readings for value in (reading.low, reading.high) if value]
+    values = [value for reading in readings for value in (reading.low, reading.most) if value]
     is_share = claim.spec.unit == "share"
     edge = 1.0 if is_share else max([*values, accepts.least or 0])
     least = accepts.least or 0

@@ -69,7 +69,7 @@ def _judge(claim: ClaimSpec, readings: Sequence[Reading]) -> Judgement:
         cause = claim.primary.uncertain or "chance, as the counts are small"
         return Judgement(
             Verdict.DEPENDS,
-            f"It depends on {cause}: measured is {_value(claim, primary)}. {_holds_for(claim)}.",
+            f"Measured: {_value(claim, primary)}; it depends on {cause}. {_holds_for(claim)}.",
             "More exact data.",
         )
     return _judge_miss(claim, primary, alternatives)
@@ -141,7 +141,7 @@ def _holds(direction: Direction, primary: Reading) -> bool:
     least = -inf if direction.least is None else direction.least
     most = inf if direction.most is None else direction.most
     assert primary.low is not None
-    return least <= primary.low and (inf if primary.high is None else primary.high) <= most
+    return least <= primary.low and (inf if primary.most is None else primary.most) <= most
 
 
 def _judge_sums(claim: ClaimSpec) -> Judgement:
@@ -178,7 +178,14 @@ def accepted_range(claim: ClaimSpec) -> str:
 
 
 def measured_value(unit: str, reading: Reading) -> str:
-    """Return a measured value, its counts or its interval, as text; "-" where it is unknown."""
+    """Return a measured value, its counts or its interval, as text; "-" where it is unknown.
+
+    What was not counted is named an estimate.
+    """
+    if reading.high_if_deleted is not None:
+        most = _format_in(unit, reading.high_if_deleted)
+        share = f"{100 * (reading.deleted_most or 0):.3g} %"
+        return f"{_interval(unit, reading)} (estimate: up to {most} if {share} were deleted since)"
     if reading.counts is not None and reading.low is not None:
         return f"{reading.counts[0]:,} against {reading.counts[1]:,}"
     return _interval(unit, reading)

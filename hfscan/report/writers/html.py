@@ -36,7 +36,7 @@ from hfscan.report.tables import Table, section_tables, visible_figures
 from hfscan.report.titles import describe_total, find_report_title, find_title, format_source
 from hfscan.report.writers import csv_
 from hfscan.store import Snapshot
-from hfscan.text import sanitize
+from hfscan.text import end_sentence, sanitize
 
 
 def write(report: Report, out: TextIO) -> None:
@@ -153,9 +153,8 @@ class _Part:
 
     @property
     def citation(self) -> str:
-        return (
-            f"{self.section.title}. {self.report.title}. {format_source(self.section, self.report)}"
-        )
+        title = end_sentence(self.section.title)
+        return f"{title} {self.report.title}. {format_source(self.section, self.report)}"
 
     @cached_property
     def _links(self) -> Mapping[str, str]:

@@ -37,8 +37,10 @@ def write_table(table: Table, out: TextIO) -> None:
 
 def _table_lines(table: Table) -> list[str]:
     title = [f"*{escape_markdown(table.title)}*", ""] if table.title else []
+    note = [escape_markdown(table.note), ""] if table.note else []
     return [
         *title,
+        *note,
         _row(tuple(map(escape_markdown, table.headings))),
         _row(tuple("---" if is_text else "---:" for is_text in table.is_text)),
         *(_row(tuple(map(escape_markdown, row))) for row in table.rows),

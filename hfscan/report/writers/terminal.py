@@ -90,6 +90,7 @@ def _print_section(console: Console, section: Section, report: Report) -> None:
 def _print_tables(console: Console, tables: Iterable[Table]) -> None:
     for table in tables:
         print_text(console, table.title or "", "italic")
+        print_text(console, table.note or "", "dim")
         print_table(
             console, format_table(table, console.width, is_ascii=console.options.ascii_only)
         )

@@ -1,0 +1,57 @@
+"""Say of what the shares of a trend are: their total, the definition and the coverage."""
+
+from collections.abc import Mapping, Sequence
+
+from hfscan.choices import Weight
+from hfscan.frameworks import Definition
+from hfscan.report.format import DEFINITION_LABELS
+from hfscan.report.sentences import EVIDENCE, UNITS, any_framework
+
+_KNOWN = {
+    "tag": "whose tags are known",
+    "weights": "whose file names are known",
+    "loadable": "of which it is known what can load them",
+    "best": "whose file names are known, or whose tags name a framework or format",
+}
+"""Definition -> the models whose frameworks and formats are known."""
+
+
+def explain_shares(
+    measure: str,
+    definitions: Sequence[Definition],
+    titles: Mapping[str, str],
+    population: str,
+    *,
+    weight: Weight = "models",
+    transformers: int | None = None,
+) -> str:
+    """Return of what the shares of a measure are, in sentences.
+
+    `measure`: exclusivity, formats or breakdown. `titles`: framework compared -> title.
+    `population`: which models there are, such as "created in the year". `transformers`: the release
+    that the definition loadable assumes.
+    """
+    if measure == "breakdown":
+        return (
+            f"Shares are of all models {population} (Total). Each model is in one class, by its "
+            "best evidence."
+        )
+    models = f"{UNITS[weight]} {population}"
+    if measure == "formats" or len(titles) == 1:
+        is_one = len(definitions) == 1
+        total = f"{models} {_KNOWN[definitions[0]] if is_one else 'with known evidence'}"
+    else:
+        total = f"{models} that support {any_framework(list(titles.values()))}"
+    parts = [
+        f"Shares are of the {total} (Total).",
+        f"Coverage is Total's share of all {models}.",
+    ]
+    if measure == "formats":
+        parts.append("A model can have several, so that shares can add up to more than 100 %.")
+    if weight == "authors":
+        parts.append("Each author counts once, divided equally among the author's models in Total.")
+    for definition in definitions:
+        assumed = f", with transformers {transformers}" if definition == "loadable" else ""
+        label = DEFINITION_LABELS[definition].capitalize()
+        parts.append(f"{label}: a model counts {EVIDENCE[definition]}{assumed}.")
+    return " ".join(parts)
