@@ -52,7 +52,8 @@ def command(
     """Publish a snapshot, its figures and reports as the dataset OWNER/NAME on the Hub.
 
     Uploads the files of `hfscan export` and a dataset card in one commit, if anything changed, and
-    tags the commit with the day of the snapshot, unless there is such a tag. Contains public models
+    tags the commit with the day of the snapshot, unless there is such a tag. If something else is
+    published there meanwhile, it stays, and this ends with exit code 4. Contains public models
     only, and no token. Requires a token with write access.
     """
     from hfscan import export
@@ -64,12 +65,13 @@ def command(
     page = open_repo(space, kind="space") if space else None
     for target in filter(None, (dataset, page)):
         target.check_access(private=private)  # fail before the export, which takes minutes
+    commit, page_commit = dataset.head(), page.head() if page else None
     with show_activity("Publishing"), tempfile.TemporaryDirectory() as scratch:
         folder, page_folder = Path(scratch) / "export", Path(scratch) / "page"
         with selector.open() as store:
             chosen = selector.select(store).snapshot
-            if not allow_older:
-                _refuse_older(chosen, dataset.url, export.find_published_time(dataset))
+            if commit is not None and not allow_older:
+                _refuse_older(chosen, dataset.url, export.find_published_time(dataset, commit))
             exported = export.export(store, folder, snapshot=chosen)
             if page:
                 export.write_page(store, chosen, page_folder, dataset=dataset.repo)
@@ -80,11 +82,15 @@ def command(
         )
         managed = [*exported.rows, "reports"]
         results = [
-            dataset.publish(list_files(folder), message, managed_folders=managed, private=private)
+            dataset.publish(
+                list_files(folder), message, parent=commit, managed_folders=managed, private=private
+            )
         ]
         dataset.tag(f"{chosen.observed_to:%F}", results[0].commit)
         if page:
-            results.append(page.publish(list_files(page_folder), message, private=private))
+            results.append(
+                page.publish(list_files(page_folder), message, parent=page_commit, private=private)
+            )
     for published in results:
         result = "Published" if published.changed else "No changes at"
         echo(f"{result} {published.url} (commit {published.commit[:12]})")

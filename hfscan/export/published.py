@@ -19,6 +19,7 @@ from hfscan.export.load import load
 from hfscan.frameworks import fingerprint
 from hfscan.fs import hold_lock, translate_os_errors
 from hfscan.hub.datasets import HubDataset, find_endpoint_token
+from hfscan.hub.endpoint import sanitize_hub_text
 from hfscan.store import Store
 from hfscan.store.schema import SCHEMA_VERSION
 
@@ -71,23 +72,28 @@ def fetch_published(url: str) -> Path:
     return db
 
 
-def find_published_time(dataset: HubDataset) -> datetime | None:
-    """Return when the snapshot in a dataset was observed (UTC); None if it holds none.
+def find_published_time(dataset: HubDataset, commit: str) -> datetime | None:
+    """Return when the snapshot at a commit of a dataset was observed (UTC); None without one.
 
-    Raises what HubDataset raises.
+    Raises ImportFileError where it cannot be read, and what HubDataset raises.
     """
-    if (commit := dataset.head()) is None:
-        return None
     with tempfile.TemporaryDirectory() as scratch:
         dataset.download(commit, ["snapshots/*.parquet"], Path(scratch))
         files = [str(path) for path in Path(scratch).glob("snapshots/*.parquet")]
         if not files:
             return None
-        with duckdb.connect() as connection, contextlib.suppress(duckdb.Error):
-            sql = "SELECT max(observed_to)::TIMESTAMP FROM read_parquet(?)"
-            row: tuple[datetime | None] | None = connection.execute(sql, [files]).fetchone()
-            return row[0] if row else None
-    return None
+        sql = "SELECT max(observed_to)::TIMESTAMP FROM read_parquet(?)"
+        try:
+            with duckdb.connect() as connection:
+                row: tuple[datetime | None] | None = connection.execute(sql, [files]).fetchone()
+        except duckdb.Error as error:
+            reason = str(error).replace(f"{scratch}{os.sep}", "").splitlines()[0]
+            raise ImportFileError(
+                f"{dataset.url} holds snapshots/*.parquet of which the time cannot be read "
+                f"(DuckDB: {sanitize_hub_text(reason)}), so it may hold a newer snapshot. "
+                "--allow-older replaces it without this check."
+            ) from error
+    return row[0] if row else None
 
 
 def _is_unused(db: Path) -> bool:

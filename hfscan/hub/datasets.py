@@ -71,6 +71,9 @@ _REFUSAL_ADVICE: Mapping[int | None, str] = {
     401: " Log in with a token of the Hub: `hf auth login`, or HF_TOKEN.",
     403: " Use a token that may do this (Access Tokens in the Hub's settings), or another owner.",
     404: " Check the spelling. If it is private, use a token that may read it.",
+    **dict.fromkeys(
+        (409, 412), " Something else has changed it meanwhile. Run the same command again."
+    ),
 }
 """Status -> what to do."""
 _TRANSIENT = frozenset({408, 429})
@@ -161,23 +164,25 @@ class HubDataset:
         files: Mapping[str, Path],
         message: str,
         *,
+        parent: str | None,
         managed_folders: Iterable[str] = (),
         private: bool = False,
-        parent: str | None = None,
     ) -> Published:
-        """Upload the files in one commit; create the dataset if it does not exist.
+        """Upload the files in one commit.
 
-        Files in `managed_folders` that are not among them are deleted; all others stay. `parent`:
-        the commit that the dataset must still be at.
+        `parent`: the commit that the dataset must still be at; None: it must not exist yet, and is
+        created. So a concurrent publish is never overwritten. Files in `managed_folders` that are
+        not among the files are deleted; all others stay.
         """
         self._check_token()
         api, repo = self._api, self.repo
         prefixes = tuple(f"{name}/" for name in managed_folders)
         with self._translate_errors("published"):
-            api.create_repo(
-                repo, repo_type=self._kind, private=private, exist_ok=True,
-                space_sdk="static" if self._kind == "space" else None,
-            )  # fmt: skip
+            if parent is None:
+                api.create_repo(
+                    repo, repo_type=self._kind, private=private,
+                    space_sdk="static" if self._kind == "space" else None,
+                )  # fmt: skip
             before = self._info()
             self._refuse_public(before, private)
             operations: list[CommitOperationAdd | CommitOperationCopy | CommitOperationDelete] = [
@@ -192,7 +197,7 @@ class HubDataset:
             try:
                 api.create_commit(
                     repo, operations, commit_message=message, repo_type=self._kind,
-                    parent_commit=parent,
+                    parent_commit=parent or before.sha,
                 )  # fmt: skip
             except HFValidationError:
                 raise

@@ -61,13 +61,13 @@ class DatasetTarget:
             self._restore(head)
         state, _ = self.local.add_snapshot(options)
         published = self.dataset.publish(
-            self._list_files(), state.message, managed_folders=self._list_folders(), parent=head
+            self._list_files(), state.message, parent=head, managed_folders=self._list_folders()
         )
         self.dataset.tag(_tag(state), published.commit)
         if deleted := self.local.prune(options):
             self.dataset.publish(
                 self._list_files(), f"prune: -{deleted} snapshots",
-                managed_folders=["history"], parent=published.commit,
+                parent=published.commit, managed_folders=["history"],
             )  # fmt: skip
         return state, True
 

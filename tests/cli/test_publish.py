@@ -12,18 +12,24 @@ import pytest
 import yaml
 from processes import TOKEN, run_hfscan
 from testhub import FakeHub, Population
+from testhub.datasets import Dataset
 
 from hfscan.pipeline import crawl
 from hfscan.scope import Scope
 
 
 @pytest.fixture
-def hub():
+def hub_class():
+    return FakeHub
+
+
+@pytest.fixture
+def hub(hub_class):
     rows = [dict(model) for model in Population.synthetic(400, seed=3)]
     rows[7] |= {"private": True, "id": "ann/secret-model"}
     rows[8] |= {"gated": "manual", "id": "bob/gated-model"}
     tokens = {TOKEN: "ann", "hf_other": "bob"}
-    with FakeHub(Population.from_rows(rows), quota=None, tokens=tokens) as hub:
+    with hub_class(Population.from_rows(rows), quota=None, tokens=tokens) as hub:
         yield hub
 
 
@@ -175,6 +181,55 @@ def test_publish_keeps_the_newer_snapshot(hub, db, publish) -> None:
     assert publish("ann/census").startswith("Published")
     assert dataset.files == newer
     assert set(dataset.tags) == {"2024-07-11", "2022-02-15"}
+
+
+class BusyHub(FakeHub):
+    """Something else publishes to `busy` just before the first request with this part in its URL."""
+
+    busy, url_part = "", "none"
+
+    def answer(self, method: str, target: str, *rest, **options):
+        if self.url_part in target:
+            self.url_part = "none"
+            repo = self.datasets.setdefault(self.busy, Dataset())
+            repo.add_commit({"theirs.md": b"theirs"}, "Published meanwhile", datetime.now(UTC))
+        return super().answer(method, target, *rest, **options)
+
+
+@pytest.mark.parametrize("db", [YEAR], indirect=True, ids=["2022"])
+@pytest.mark.parametrize("hub_class", [BusyHub])
+@pytest.mark.parametrize("is_new", [True, False])
+@pytest.mark.parametrize("busy", ["datasets:ann/census", "spaces:ann/report"])
+def test_concurrent_publish_is_not_overwritten(hub, publish, busy, is_new) -> None:
+    """Nor if it creates what did not exist before. The next run succeeds."""
+    kind, _, name = busy.partition(":")
+    hub.busy = busy.removeprefix("datasets:")
+    arguments = ("ann/census", "--space", "ann/report")
+    if kind == "spaces" or not is_new:
+        publish(*(arguments[:1] if is_new else arguments))
+    if not is_new:
+        hub.datasets[hub.busy].add_commit({"README.md": b"old"}, "Older", datetime.now(UTC))
+    hub.url_part = "/api/repos/create" if is_new else f"/api/{kind}/{name}/preupload/"
+    message = publish(*arguments, code=4)
+    assert f"{name} cannot be published: " in message
+    assert "Something else has changed it meanwhile. Run the same command again." in message
+    assert hub.datasets[hub.busy].commits[-1] == "Published meanwhile"
+    assert f"Published {hub.url}/{kind}/{name} " in publish(*arguments)
+    assert hub.datasets[hub.busy].files["theirs.md"] == b"theirs"
+
+
+@pytest.mark.parametrize("db", [YEAR], indirect=True, ids=["2022"])
+def test_unreadable_published_snapshot_is_not_replaced(hub, publish) -> None:
+    publish("ann/census")
+    dataset = hub.datasets["ann/census"]
+    damaged = {name: b"PAR1 damaged" for name in dataset.files if name.startswith("snapshots/")}
+    dataset.add_commit(damaged, "Damage", datetime.now(UTC))
+    message = publish("ann/census", code=8)
+    assert "ann/census holds snapshots/*.parquet of which the time cannot be read" in message
+    assert "--allow-older replaces it" in message
+    assert dataset.commits[-1] == "Damage"
+    assert publish("ann/census", "--allow-older").startswith("Published")
+    assert publish("ann/census").startswith("No changes")
 
 
 @pytest.mark.parametrize("db", [YEAR], indirect=True, ids=["2022"])

@@ -189,9 +189,10 @@ def test_publish_raises_only_its_own_errors(
         dataset = HubDataset("ann/x", endpoint=hub.url, token=TOKEN)
         hub.url_part, hub.status = url_part, status
         with pytest.raises(error, match=r"^The dataset ann/x cannot be published: "):
-            dataset.publish({"a.parquet": tmp_path / "a.parquet"}, "a message")
+            dataset.publish({"a.parquet": tmp_path / "a.parquet"}, "a message", parent=None)
         hub.url_part = ""
-        assert dataset.publish({"a.parquet": tmp_path / "a.parquet"}, "a message").changed
+        files, head = {"a.parquet": tmp_path / "a.parquet"}, dataset.head()
+        assert dataset.publish(files, "a message", parent=head).changed
 
 
 def raise_in_client(error: Exception) -> None:
