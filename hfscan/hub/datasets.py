@@ -354,7 +354,10 @@ def describe_error(error: BaseException) -> str:
 
 
 def _is_raised_by_xet(traceback: TracebackType | None) -> bool:
-    """Return whether the client was sending or fetching files by Xet."""
+    """Return whether the client was sending or fetching files by Xet.
+
+    Only its function names tell: hf_xet raises plain RuntimeErrors, and documents no others.
+    """
     while traceback is not None:
         if "xet" in traceback.tb_frame.f_code.co_name:
             return True

@@ -11,8 +11,7 @@ import duckdb
 import pytest
 import yaml
 from processes import TOKEN, run_hfscan
-from testhub import FakeHub, Population
-from testhub.datasets import Dataset
+from testhub import Dataset, FakeHub, Population
 
 from hfscan.pipeline import crawl
 from hfscan.scope import Scope
@@ -184,7 +183,7 @@ def test_publish_keeps_the_newer_snapshot(hub, db, publish) -> None:
 
 
 class BusyHub(FakeHub):
-    """Something else publishes to `busy` just before the first request with this part in its URL."""
+    """Something else publishes to `busy` just before the first request for `url_part`."""
 
     busy, url_part = "", "none"
 
