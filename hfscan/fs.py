@@ -107,6 +107,16 @@ def write_output(path: Path, content: str | bytes, *, advice: str = "choose anot
             atomic_write(target, data)
 
 
+def check_writable(path: Path) -> None:
+    """Raise StorageError if a user's file cannot be written; leave it, or its absence, as it is."""
+    with translate_os_errors(path, "choose another place"):
+        is_new = not path.exists()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.open("ab").close()
+        if is_new:
+            path.unlink()
+
+
 def append_output(path: Path, text: str) -> None:
     """Add text to the end of a user's file, as atomically as `write_output`."""
     with translate_os_errors(path, "choose another file"):

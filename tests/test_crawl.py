@@ -113,7 +113,7 @@ def test_interrupted_crawl_prints_how_to_continue(tmp_path: Path) -> None:
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=300)
         assert (process.returncode, out) == (130, "")
-        assert "Nothing is lost" in err
+        assert "Stored data is kept" in err
         assert run_crawl(tmp_path, "--endpoint", hub.url)[0] == 0
         assert len(hub.requests) <= 22
 
@@ -129,7 +129,7 @@ def test_interrupt_does_not_wait_for_a_stalled_hub(tmp_path: Path) -> None:
         _, err = process.communicate(timeout=300)
         assert time.monotonic() - start_time < 5
     assert process.returncode == 130
-    assert "Nothing is lost" in err
+    assert "Stored data is kept" in err
 
 
 def test_crawl_killed_after_ingest_is_stored_once(tmp_path: Path) -> None:

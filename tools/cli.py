@@ -55,9 +55,9 @@ Commands, options and values (reports, queries, claims, frameworks, snapshots) a
 _GENERAL_CODES = {
     0: "Done.",
     1: "Internal error, or `parity` or `doctor` found a problem.",
-    130: "Interrupted. Nothing is lost.",
+    130: "Interrupted. Stored data is kept.",
     141: "The reader of the output closed the pipe.",
-    143: "Terminated (SIGTERM). Nothing is lost.",
+    143: "Terminated (SIGTERM). Stored data is kept.",
 }
 """Exit codes without an error class."""
 

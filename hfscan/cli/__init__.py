@@ -189,7 +189,7 @@ def _handle_error(error: BaseException, signals: Signals) -> int:
     if signals.received is not None or isinstance(error, click.Abort | KeyboardInterrupt):
         # after a signal, any error is a consequence of it
         reason = "Terminated" if signals.received is signal.SIGTERM else "Interrupted"
-        echo(f"{reason}. Nothing is lost: run the same command again to continue.", err=True)
+        echo(f"{reason}. Stored data is kept: run the same command again.", err=True)
         return _INTERRUPTED
     if isinstance(error, click.ClickException):
         show_error(error)

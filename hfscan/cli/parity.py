@@ -22,7 +22,8 @@ from hfscan.cli._output import is_quiet, note
 from hfscan.cli._parity_settings import settings_options
 from hfscan.cli._reports import choose_target, write_text
 from hfscan.cli._types import Bytes, Choice, Count
-from hfscan.errors import NotFoundError, StorageError
+from hfscan.errors import NotFoundError
+from hfscan.fs import check_writable
 from hfscan.parity.process import Settings
 
 if TYPE_CHECKING:
@@ -320,12 +321,8 @@ def _choose_files(formats: Collection[str], out: str | None) -> dict[Path | None
     if target.path and target.is_folder:
         extensions = {name: extension for extension, name in TEXT_EXTENSIONS.items()}
         files = {target.path / f"parity{extensions[name]}": name for name in target.formats}
-    try:
-        for path in filter(None, files):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.open("a").close()
-    except OSError as error:
-        raise StorageError(f"{out} cannot be written: {error.strerror}.") from error
+    for path in filter(None, files):
+        check_writable(path)
     return files
 
 

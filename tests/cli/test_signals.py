@@ -80,7 +80,7 @@ def send_signal(process, number):
 def test_signal_ends_a_query(folder, name, number):
     code, err = send_signal(start_hfscan(folder, *COMMANDS[name]), number)
     assert code == CODES[number], err
-    assert "Nothing is lost" in err
+    assert "Stored data is kept" in err
     assert "Traceback" not in err
     assert not (folder / "out").exists()
 

@@ -117,6 +117,16 @@ def test_unwritable_out_is_reported_first(tmp_path):
     assert "Checking" not in process.stderr
 
 
+def test_run_without_result_leaves_files_as_they_were(tmp_path):
+    new, old = tmp_path / "new.json", tmp_path / "old.json"
+    old.write_text("{}")
+    for out in (new, old):
+        process = run_parity("--demo", "--backends", "pytorch", "--device", "cuda:99", "--out", out)
+        assert process.returncode == 2, process.stderr
+    assert not new.exists()
+    assert old.read_text() == "{}"
+
+
 @pytest.mark.parametrize("name", ["../../no-such", "a/b/c", "..%2f..", "-x/..", "no/such-model"])
 def test_invalid_name_gets_a_verdict(name):
     process = run_parity("--format", "json", "--", name, HF_HUB_OFFLINE="1")
