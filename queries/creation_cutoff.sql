@@ -12,12 +12,15 @@
 -- column share_certain: share
 -- column share_min: share
 -- column share_max: share
+-- column coverage_min: share
+-- column coverage_max: share
 -- chart: none
 -- certain: dated by the Hub. dated: at the cutoff, and dated by an import or the first commit.
 -- undated: at the cutoff without a date; impossible_dates: those of them whose other date is impossible.
 -- models_min: certain + dated; models_max: with undated. *_total: models that support any of the frameworks.
 -- The share is lowest when no undated model of this kind and all other undated models belong to the
--- period, and highest the other way round.
+-- period, and highest the other way round. total_min, total_max: the same of the total. population_*: all models;
+-- coverage_*: the part of them that the total is, lowest and highest.
 WITH compared AS (FROM frameworks_compared($frameworks::VARCHAR[])),
 dated_models AS (
     SELECT tag_mask, weights_mask, loadable_4_mask, loadable_5_mask, best_mask, 'certain' AS dating, false AS conflict
@@ -59,7 +62,9 @@ counted AS (
         coalesce(sum(n) FILTER (in_numerator AND conflict), 0)::BIGINT AS impossible_dates,
         coalesce(sum(n) FILTER (supported <> 0 AND dating = 'certain'), 0)::BIGINT AS certain_total,
         coalesce(sum(n) FILTER (supported <> 0 AND dating = 'dated'), 0)::BIGINT AS dated_total,
-        coalesce(sum(n) FILTER (supported <> 0 AND dating = 'undated'), 0)::BIGINT AS undated_total
+        coalesce(sum(n) FILTER (supported <> 0 AND dating = 'undated'), 0)::BIGINT AS undated_total,
+        coalesce(sum(n) FILTER (dating <> 'undated'), 0)::BIGINT AS population_min,
+        sum(n)::BIGINT AS population_max
     FROM names
     GROUP BY ALL
 )
@@ -70,6 +75,11 @@ SELECT
     certain_total, dated_total, undated_total,
     round(certain / nullif(certain_total, 0), 9) AS share_certain,
     round(models_min / nullif(certain_total + dated_total + undated_total - undated, 0), 9) AS share_min,
-    round(models_max / nullif(certain_total + dated_total + undated, 0), 9) AS share_max
+    round(models_max / nullif(certain_total + dated_total + undated, 0), 9) AS share_max,
+    certain_total + dated_total AS total_min,
+    certain_total + dated_total + undated_total AS total_max,
+    population_min, population_max,
+    round(total_min / nullif(population_max - undated_total, 0), 9) AS coverage_min,
+    round(total_max / nullif(population_min + undated_total, 0), 9) AS coverage_max
 FROM counted
 ORDER BY name, bit

@@ -79,6 +79,11 @@ def format_number(value: float) -> str:
     return f"{value:,}" if isinstance(value, int) else f"{value:,.1f}"
 
 
+def format_counts(low: int, high: int) -> str:
+    """Return bounds of a count: "1,220 to 1,223", or one number."""
+    return format_number(low) if low == high else f"{format_number(low)} to {format_number(high)}"
+
+
 def format_date(day: date) -> str:
     """Return a day as "11 July 2024"."""
     return f"{day.day} {day:%B %Y}"
@@ -190,6 +195,11 @@ def class_label(name: str, framework: str | None, frameworks: Mapping[str, str])
         "shared": shared,
         "none": none,
     }[name]
+
+
+def any_framework(titles: Sequence[str]) -> str:
+    """Return "PyTorch or TensorFlow"; of many, their number."""
+    return " or ".join(titles) if len(titles) < 5 else f"one of {len(titles)} frameworks"
 
 
 def figure_label(figure: Figure, frameworks: Mapping[str, str]) -> str:

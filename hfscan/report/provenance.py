@@ -2,6 +2,7 @@
 
 from hfscan.report.format import DEFINITION_LABELS, format_date
 from hfscan.report.model import Report
+from hfscan.report.undated import find_undated_rows
 from hfscan.store import Snapshot
 from hfscan.text import format_count
 
@@ -35,7 +36,7 @@ def format_sources(report: Report) -> str:
     sides = filter(None, (report, report.compared_with))
     snapshots = {snapshot.id: snapshot for side in sides for snapshot in side.snapshots}
     parts = map(describe_snapshot, snapshots.values())
-    has_definition = report.figures or report.compared_with
+    has_definition = report.figures or report.compared_with or find_undated_rows(report)
     label = f"{DEFINITION_LABELS[report.definition]}{format_release(report)}"
     return " ".join(parts) + (f" Definition: {label}." if has_definition else "")
 

@@ -1,7 +1,8 @@
 """Build one section of a report from its specification."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import chain
 from typing import Any
 
@@ -27,6 +28,7 @@ from hfscan.report.section_rows import run_section
 from hfscan.report.sentences import format_coverage, format_totals
 from hfscan.report.spec import new_section
 from hfscan.report.tables import visible_figures
+from hfscan.report.undated import select_one_framework
 
 _CUTOFFS: tuple[Cutoff, ...] = ("excluded", "included", "only")
 _OVERRIDES = ("weight", "exclude_top_authors", "definition")  # what a section can set
@@ -103,6 +105,8 @@ class SectionBuilder:
                 days = (format_date(earlier.observed_to), format_date(later.observed_to))
                 values = values | dict(zip(("earlier", "later"), days, strict=True))
             rows, queries = run_section(self.view, spec, query, parameters)
+            if query.name == "creation_cutoff" and len(self._titles) == 1:
+                rows = select_one_framework(rows)
             if spec.get("over") and not rows:
                 return None
             if rows and "needs_account_groups" in spec and not any(row["coverage"] for row in rows):
@@ -114,7 +118,7 @@ class SectionBuilder:
             spec, values, rows, by=by, figures=figures, parameters=parameters, queries=queries
         )
         visible = figures if by is None else visible_figures(figures, by)
-        frameworks = self.view.find_titles(self.request.frameworks)
+        frameworks = self._titles
         paragraphs = (
             format_coverage(section, frameworks),
             explain_dependence(visible, frameworks),
@@ -125,6 +129,11 @@ class SectionBuilder:
             explain_flags(rows),
         )
         return replace(section, paragraphs=tuple(filter(None, paragraphs)))
+
+    @cached_property
+    def _titles(self) -> Mapping[str, str]:
+        """Each framework compared -> its title."""
+        return self.view.find_titles(self.request.frameworks)
 
     def _figure_requests(self, by: Grouping | None) -> Iterator[FigureRequest]:
         """Yield a request for each cutoff, or for what the section varies by."""

@@ -8,6 +8,7 @@ from hfscan.report.caveats import NO_INTERVAL
 from hfscan.report.dependence import DEPENDENCE, explain_dependence
 from hfscan.report.format import (
     KNOWN_EVIDENCE,
+    any_framework,
     breakdown_label,
     class_label,
     figure_label,
@@ -21,6 +22,12 @@ from hfscan.report.format import (
 )
 from hfscan.report.model import Report, Row, Section
 from hfscan.report.provenance import format_release
+from hfscan.report.undated import (
+    describe_undated_total,
+    find_undated_rows,
+    format_older_models,
+    format_undated_year,
+)
 from hfscan.text import format_count
 
 EVIDENCE = {
@@ -63,7 +70,7 @@ def format_answer(report: Report) -> str:
         return _format_comparison(report)
     period, shares = report.period, _headline_shares(report)
     if period and period.is_empty:
-        return f"The Hub has no creation dates for {period.name}.{_format_interval(report)}"
+        return f"The Hub has no creation dates for {period.name}.{format_undated_year(report)}"
     when = f"created {period.span}" if period else "in the snapshot"
     if not shares:
         return _format_classes(report, when)
@@ -73,9 +80,8 @@ def format_answer(report: Report) -> str:
     frameworks = any_framework(titles)
     if not shares[0].denominator:
         counted = "" if shares[0].weight != "downloads" else " with known downloads"
-        return (
-            f"No model {when}{counted} is known to support {frameworks}.{_format_interval(report)}"
-        )
+        answer = f"No model {when}{counted} is known to support {frameworks}."
+        return answer + format_older_models(report)
     if len(titles) == 1:
         return f"{_format_single(report, titles[0], when)}."
     described = f"{format_number(shares[0].denominator)} ({format_percent(shares[0].coverage)})"
@@ -112,17 +118,20 @@ def _format_conditions(report: Report) -> str:
             f"{_format_dependence(report)}{_format_estimate(report)}"
         )
     shares = _headline_shares(report)
-    if (report.period and report.period.is_empty) or not (shares and shares[0].denominator):
+    day = format_date(report.snapshot.observed_to)
+    deleted = f"models deleted before the snapshot of {day}"
+    if report.period and report.period.is_empty:
+        return f" {definition} Not counted: {deleted}." if find_undated_rows(report) else ""
+    if not (shares and shares[0].denominator):
         return ""
     excluded = []
     if shares[0].cutoff:
         excluded.append("models the Hub has no creation date for (older than 2 March 2022)")
-    day = format_date(report.snapshot.observed_to)
-    excluded.append(f"models deleted before the snapshot of {day}")
+    excluded.append(deleted)
     return (
         f"{_format_votes(report)} {definition}{_format_tagged(report)} "
         f"Not counted: {_join(excluded)}."
-        f"{_format_interval(report)}{_format_dependence(report)}{_format_estimate(report)}"
+        f"{format_older_models(report)}{_format_dependence(report)}{_format_estimate(report)}"
     )
 
 
@@ -203,11 +212,6 @@ def _format_tagged(report: Report) -> str:
     return f" The Hub itself tags {format_percent(figure.coverage)} of the models as {frameworks}."
 
 
-def any_framework(titles: Sequence[str]) -> str:
-    """Return "PyTorch or TensorFlow"; of many, their number."""
-    return " or ".join(titles) if len(titles) < 5 else f"one of {len(titles)} frameworks"
-
-
 def _join(parts: Iterable[str]) -> str:
     """Return "a, b and c"."""
     *others, last = parts
@@ -227,6 +231,8 @@ _LOW_COVERAGE = 0.25
 
 def format_coverage(section: Section, frameworks: Mapping[str, str]) -> str | None:
     """Return what part of its population the shares of a section describe, as a sentence."""
+    if text := describe_undated_total(section, list(frameworks.values())):
+        return text
     described = _described_figures(section.figures, frameworks)
     if not described or section.by is not None or section.vary_by == "weight":
         return None  # of groups and weights, other sections say it
@@ -344,29 +350,3 @@ def _format_comparison(report: Report) -> str:
         for row in report.headline.rows
     )
     return f"{headings['share']} and {headings['compared_share']}: {parts}."
-
-
-def _format_interval(report: Report) -> str:
-    """Return the first class as an interval that includes the models of unknown age."""
-    request, period = report.request, report.period
-    row = next((part.rows[0] for part in report.sections if part.query == "creation_cutoff"), None)
-    if row is None or request.weight != "models" or request.exclude_top_authors:
-        return ""
-    label = class_label(row["name"], row["framework"], report.frameworks)
-    is_empty = period is not None and period.is_empty
-    scope = f"Of the models that may have been created in {request.year}"
-    if not is_empty:
-        scope += ", with those before the Hub recorded dates"
-    if len(report.frameworks) == 1:  # nothing to be compared with: "only" says nothing
-        (label,) = report.frameworks.values()
-    low, high = format_number(row["models_min"]), format_number(row["models_max"])
-    if low == high:
-        return f" {scope}, {low} support {label}."
-    shares = ""
-    if len(report.frameworks) > 1:
-        percents = " to ".join(format_percent(row[key]) for key in ("share_min", "share_max"))
-        shares = f" ({percents})"
-    return (
-        f" {scope}, between {low} and {high} support {label}{shares}. The creation date of "
-        f"{format_number(row['undated'])} of them is unknown."
-    )

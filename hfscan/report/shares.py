@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 
 from hfscan.choices import Weight
 from hfscan.frameworks import Definition
-from hfscan.report.format import DEFINITION_LABELS
-from hfscan.report.sentences import EVIDENCE, UNITS, any_framework
+from hfscan.report.format import DEFINITION_LABELS, any_framework
+from hfscan.report.sentences import EVIDENCE, UNITS
 
 _KNOWN = {
     "tag": "whose tags are known",

@@ -15,6 +15,7 @@ from hfscan.report.dependence import DEPENDENCE, describe_dependence, explain_de
 from hfscan.report.format import (
     DEFINITION_LABELS,
     figure_label,
+    format_counts,
     format_date,
     format_number,
     format_percent,
@@ -101,9 +102,10 @@ def _list_measured(report: Report) -> Iterator[Caveat]:
         if section.query == "creation_cutoff" and section.rows and lead.weight == "models":
             row = section.rows[0]
             bounds = row["share_min"], row["share_max"]
+            total = format_counts(row["total_min"], row["total_max"])
             if effect := max(_measure(bound, lead.share) for bound in bounds):
                 scope = f"With all models that may be of {report.request.year}"
-                text = f"{scope}: {label} {format_range(*bounds)}."
+                text = f"{scope}: {label} {format_range(*bounds)} of {total} models."
                 yield Caveat(text, (), effect)
         is_same_weight = section.parameters.get("weight") == lead.weight
         if section.query == "concentration" and section.rows and is_same_weight:

@@ -9,6 +9,7 @@ from hfscan.report.format import (
     DEFINITION_LABELS,
     KNOWN_EVIDENCE,
     NOT_IN_SNAPSHOT,
+    any_framework,
     class_label,
     figure_label,
     format_cell,
@@ -20,7 +21,6 @@ from hfscan.report.format import (
     is_single,
 )
 from hfscan.report.model import Report, Row, Section
-from hfscan.report.sentences import any_framework
 from hfscan.report.tables import group_label, visible_figures
 from hfscan.text import format_count
 
@@ -249,11 +249,14 @@ def _describe_transitions(section: Section, report: Report) -> str | None:
     return f"Most frequent change: {before} to {after}, {format_count(row['models'], 'model')}"
 
 
-def _describe_cutoff(section: Section, report: Report) -> str:
+def _describe_cutoff(section: Section, report: Report) -> str | None:
     row = section.rows[0]
+    if row["share_max"] is None:
+        return None
     label = class_label(row["name"], row["framework"], report.frameworks)
     bounds = format_range(row["share_min"], row["share_max"])
-    return f"{label}: {bounds}, whenever the older models were created"
+    total = f"models that may be of {report.request.year} and support"
+    return f"{label}: {bounds} of the {total} {any_framework(list(report.frameworks.values()))}"
 
 
 def _describe_comparison(section: Section, report: Report) -> str | None:

@@ -138,10 +138,17 @@ def test_year_after_every_snapshot_is_refused(db):
 def test_year_before_the_cutoff_counts_nothing(db):
     text = plain(ask(db, "report", "--full", "--year", 2021))
     assert "The Hub has no creation dates for 2021." in text
-    assert "between 0 and 1 support PyTorch only" in text
+    assert "Of the 0 to 1 models that may have been created in 2021, 0 to 1 (" in text
+    assert "support PyTorch or TensorFlow. Of these, 0 to 1 (100.0 %) support PyTorch only" in text
+    assert "A model counts as PyTorch or TensorFlow if" in text
+    assert "% of the models that may be of the year: the 0 to 1 that support PyTorch or" in text
+    summary = plain(ask(db, "report", "--year", 2021))
+    assert "models. Definition: " in summary
+    assert "Coverage The shares describe" in summary
     assert "Created in 2021" not in text
     alone = plain(ask(db, "report", "--full", "--year", 2021, "--frameworks", "pytorch"))
-    assert "between 0 and 1 support PyTorch. The creation date" in alone
+    assert "created in 2021, 0 to 1 support PyTorch. The creation date of 1 is unknown" in alone
+    assert "100.0 %" not in alone
     assert "Existing at the end of 2021" not in text
     with (
         hfscan.open_database(db) as database,

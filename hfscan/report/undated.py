@@ -1,0 +1,106 @@
+"""Say what is known of a year whose models may be older than the Hub's creation dates."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from hfscan.report.format import (
+    any_framework,
+    class_label,
+    format_counts,
+    format_number,
+    format_range,
+)
+from hfscan.report.model import Report, Row, Section
+
+
+def select_one_framework(rows: Iterable[Row]) -> tuple[dict[str, Any], ...]:
+    """Return the rows of `creation_cutoff` for a framework that is compared with no other.
+
+    They have counts only: the framework of the other models may be unknown.
+    """
+    unknown = dict.fromkeys(
+        ("share_certain", "share_min", "share_max", "coverage_min", "coverage_max")
+    )
+    return tuple(
+        {**row, "name": "available", **unknown} for row in rows if row["name"] == "exclusive"
+    )
+
+
+def find_undated_rows(report: Report) -> tuple[Row, ...]:
+    """Return the rows of `creation_cutoff`; none where the report does not count models."""
+    if report.request.weight != "models" or report.request.exclude_top_authors:
+        return ()
+    sections = (part for part in report.sections if part.query == "creation_cutoff")
+    return next((section.rows for section in sections), ())
+
+
+def format_undated_year(report: Report) -> str:
+    """Return the answer for a year without creation dates: bounds of each number and share."""
+    rows = find_undated_rows(report)
+    if not rows:
+        return ""
+    row, names = rows[0], report.frameworks
+    scope = (
+        f" Of the {_format_bounds(row, 'population')} models that may have been created in "
+        f"{report.request.year},"
+    )
+    supported = f"support {any_framework(list(names.values()))}."
+    if len(names) == 1:  # nothing to be compared with
+        answer = f"{scope} {_format_bounds(row, 'models')} {supported}"
+    else:
+        parts = [
+            f"{_format_bounds(one, 'models')} ({_format_shares(one, 'share')}) support "
+            f"{class_label(one['name'], one['framework'], names)}"
+            for one in sorted(rows, key=lambda one: -one["models_max"])[:4]
+        ]
+        answer = (
+            f"{scope} {_format_bounds(row, 'total')} ({_format_shares(row, 'coverage')}) "
+            f"{supported} Of these, {', '.join(parts[:-1])} and {parts[-1]}."
+        )
+    undated = row["population_max"] - row["population_min"]
+    if not undated:
+        return answer
+    return (
+        f"{answer} The creation date of {format_number(undated)} is unknown: the lower numbers "
+        "leave these out."
+    )
+
+
+def format_older_models(report: Report) -> str:
+    """Return the first class of a year with the older models that may be of it, as a sentence."""
+    rows = find_undated_rows(report)
+    if not rows:
+        return ""
+    row, titles = rows[0], list(report.frameworks.values())
+    text = (
+        f" With the models older than the Hub's dates that may be of {report.request.year}, "
+        f"{_format_bounds(row, 'total')} support {any_framework(titles)}"
+    )
+    if len(titles) > 1:
+        label = class_label(row["name"], row["framework"], report.frameworks)
+        text += (
+            f". Of these, {_format_bounds(row, 'models')} ({_format_shares(row, 'share')}) support "
+            f"{label}"
+        )
+    if row["undated"]:
+        text += f": the creation date of {format_number(row['undated'])} is unknown"
+    return f"{text}."
+
+
+def describe_undated_total(section: Section, titles: Sequence[str]) -> str | None:
+    """Return of what the shares of `creation_cutoff` are, with the coverage; None without any."""
+    if section.query != "creation_cutoff" or not section.rows or len(titles) == 1:
+        return None
+    row = section.rows[0]
+    return (
+        f"The shares describe {_format_shares(row, 'coverage')} of the models that may be of the "
+        f"year: the {_format_bounds(row, 'total')} that support {any_framework(titles)}."
+    )
+
+
+def _format_bounds(row: Row, name: str) -> str:
+    return format_counts(row[f"{name}_min"], row[f"{name}_max"])
+
+
+def _format_shares(row: Row, name: str) -> str:
+    return format_range(row[f"{name}_min"], row[f"{name}_max"])
