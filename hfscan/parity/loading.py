@@ -26,14 +26,15 @@ def find_loading_fault(
     model_type: str,
     table: Table,
     groups: Sequence[Sequence[str]] | None,
-    find_digests: Callable[[Sequence[str]], Mapping[str, str]],
+    find_digests: Callable[[Mapping[str, str]], Mapping[str, str]],
 ) -> str | None:
     """Return what the loader lost or made up, or None.
 
     `table`: the file's tensors. `groups`: the names of each tensor of the model, several if it is
     tied; None if not reported. A key is excused by content: a missing one if its tensor was loaded
     under another name, an unexpected one if the file holds its values under another name.
-    `find_digests`: returns the SHA-256 of tensors of the model, as far as its backend can.
+    `find_digests`: maps names, with the SHA-256 of the file where it has them, to those of tensors
+    of the model, as far as its backend can.
     """
     if loading["unset"]:
         unset = first_of(loading["unset"])
@@ -48,8 +49,15 @@ def find_loading_fault(
     if groups is not None:
         made_up, lost = content.made_up(missing), content.lost()
         if made_up:
-            digests = find_digests(made_up)
+            digests = find_digests(dict.fromkeys(made_up, ""))
             made_up = [name for name in made_up if not content.has_values(digests.get(name))]
+        if lost:
+            expected = {name: content.digest(name) for name in lost}
+            computed = {
+                name for name, sha in find_digests(expected).items() if sha == expected[name]
+            }
+            lost = [name for name in lost if name not in computed]
+            unexpected = [name for name in unexpected if name not in computed]
         missing, unexpected = made_up or missing, lost or unexpected
     faults = []
     for keys, phrase in (
@@ -100,6 +108,10 @@ class _Content:
     def has_values(self, digest: str | None) -> bool:
         """Return whether some tensor of the file has these values."""
         return any(row["sha256"] == digest for row in self._rows.values())
+
+    def digest(self, name: str) -> str:
+        """Return the SHA-256 of a tensor of the file."""
+        return str(self._rows[name]["sha256"])
 
     def lost(self) -> list[str]:
         """Return the file's weights that the model does not have."""

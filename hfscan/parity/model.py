@@ -45,10 +45,10 @@ class ModelRunner:
         """Return the names of each tensor of the case's model; None if not reported."""
         return self._tensor_names.get(case.key)
 
-    def find_digests(self, case: Case, names: Sequence[str]) -> dict[str, str]:
+    def find_digests(self, case: Case, expected: Mapping[str, str]) -> dict[str, str]:
         """Return the SHA-256 of tensors of the case's open model, as far as its backend can."""
         with suppress(BackendError):  # most see ties otherwise
-            reply = self.pool.process_for(case).call("digest", names=list(names))
+            reply = self.pool.process_for(case).call("digest", expected=dict(expected))
             return dict(reply["digests"])
         return {}
 

@@ -251,7 +251,7 @@ class CheckpointRun:
             str(case.weights.config.get("model_type")),
             self.tables.tables[case.weights.name],
             self.runner.tensor_names(case),
-            lambda names: self.runner.find_digests(case, names),
+            lambda expected: self.runner.find_digests(case, expected),
         )
 
     def _run_reference(self, case: Case, result: Result) -> Run | None:

@@ -1,9 +1,11 @@
 """Loaders that lose weights of a file or make up some, which not every loader reports."""
 
+import json
 import subprocess
 
 import h5py
 import pytest
+import torch
 from safetensors.numpy import load_file, save_file
 
 from hfscan.parity.checkpoint import open_checkpoint
@@ -63,6 +65,26 @@ def test_untied_head_must_be_in_the_file(make_tiny_model, check_with_settings, r
     (result,) = check_with_settings(folder, backends=("pytorch",))
     assert result.verdict == "loads incompletely"
     assert result.reason == "lm_head.weight not in the file and newly initialised"
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+@pytest.mark.parametrize(("theta", "verdict"), [(1e4, "agree"), (1e6, "loads incompletely")])
+def test_frequencies_in_the_file_must_be_those_of_the_config(
+    make_tiny_model, check_with_settings, rewrite_tensors, theta, verdict, dtype
+):
+    """Old releases saved what is computed from the config, in each layer."""
+    folder = make_tiny_model("LlamaForCausalLM", twin=False)
+    config = json.loads((folder / "config.json").read_text())
+    size = config["hidden_size"] // config["num_attention_heads"]
+    frequencies = 1 / theta ** (torch.arange(0, size, 2, dtype=torch.int64).float() / size)
+    name = "model.layers.0.self_attn.rotary_emb.inv_freq"
+    rewrite_tensors(
+        folder, lambda tensors: tensors.update({name: frequencies.numpy().astype(dtype)})
+    )
+    results = check_with_settings(folder, backends=("pytorch", "torch-export"))
+    assert [result.verdict for result in results] == [verdict] * 2, [r.reason for r in results]
+    if verdict != "agree":
+        assert results[0].reason == f"{name} in the file but not loaded"
 
 
 def test_names_of_another_wrapper_are_named(gpt2, check_with_settings, rewrite_tensors):

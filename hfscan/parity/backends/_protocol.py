@@ -11,7 +11,7 @@ The operations of a backend, functions marked `@op`; `replies.py` declares what 
 - time(inputs, variant, train): time one call, or one training step where `TRAINS` has any.
 - probe(): time products of matrices on the CPU; optional.
 - save(into): write the open model in the framework's own format, where `VARIANTS` needs it.
-- digest(names): hash tensors of the open model, if ties cannot be seen otherwise.
+- digest(expected): hash tensors of the open model that its names do not identify; optional.
 - peak(): return the peak of memory.
 - read(path), take(path, names, into): describe or save tensors of a file, for formats in `READS`.
 - tokenize(folder, texts, length): needed by the baseline only; imported from `_transformers`.

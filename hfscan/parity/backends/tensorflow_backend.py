@@ -125,12 +125,12 @@ def open_(folder, architecture, origin, format, load_method, dtype, device):
 
 
 @op
-def digest(names):
+def digest(expected):
     """Return the SHA-256 of these tensors of the open model; a loader may copy tied ones."""
     digests = {}
     for item in state["model"].weights:
         name, axes = convert_tensorflow_name(item.name, item.shape.rank)
-        if name in names:
+        if name in expected:
             digests[name] = describe(item.name, name, orient(item.numpy(), axes))["sha256"]
     return {"digests": digests}
 
