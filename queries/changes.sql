@@ -7,7 +7,7 @@
 -- values later: <snapshots>
 -- values frameworks: <frameworks>
 -- column framework: framework
--- chart: bar x=models y=change color=framework
+-- chart: none
 -- changed: of those that stayed, with other tags, files, library, task or gate; not by downloads.
 WITH frameworks AS (
     SELECT name AS framework, bit FROM frameworks WHERE list_contains($frameworks::VARCHAR[], name)

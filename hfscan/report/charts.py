@@ -47,6 +47,7 @@ def chart_of(section: Section, report: Report) -> Chart | None:
     kind, rows = _focus(section, kind, channels, rows)
     rows, undated = _split_undated(kind, channels, rows)
     formats = {"share": "share", **section.formats}
+    axis = ".2~%" if formats.get(channels.get("x", "")) == "share" else ",~f"
     for row in rows:
         for column in channels.values():
             if isinstance(column, str) and "+" in column:
@@ -74,7 +75,7 @@ def chart_of(section: Section, report: Report) -> Chart | None:
         alt,
         caption,
         kind,
-        channels | {"series": list(series)},
+        channels | {"series": list(series), "x_axis": axis},
         rows,
         title=sanitize(find_title(section, report) or section.title),
         subtitle=sanitize(f"{title} {format_source(section, report)}"),

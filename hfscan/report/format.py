@@ -94,6 +94,11 @@ def format_time(instant: datetime) -> str:
     return f"{instant:%Y-%m-%d}" if instant.time() == time() else f"{instant:%Y-%m-%d %H:%M}"
 
 
+def _parse_time(value: date | str) -> Any:
+    """Return a day or instant, which a query without parameters gives as text."""
+    return datetime.fromisoformat(value) if isinstance(value, str) else value
+
+
 _MOST_NAMES = 3
 
 
@@ -114,8 +119,8 @@ _FORMATS: Mapping[str | None, Callable[[Any], str]] = {
     "points": lambda value: f"{value:+.1f}" if round(value, 1) else "0.0",
     "error": lambda value: f"{value:.1e}",
     "ratio": lambda value: f"{value:,.2f}",
-    "day": format_date,
-    "time": format_time,
+    "day": lambda value: format_date(_parse_time(value)),
+    "time": lambda value: format_time(_parse_time(value)),
     "names": _format_names,
 }
 """Column format -> what formats a value in it."""

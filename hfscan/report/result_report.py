@@ -117,7 +117,7 @@ def _series_chart(query: Query, columns: Sequence[str]) -> str | None:
     """Return the chart of shares over snapshots: a line for each group of the query's chart."""
     channels = dict(part.split("=") for part in (query.chart or "").split()[1:])
     group = channels.get("color", channels.get("y"))
-    if "share" not in columns or group not in columns:
+    if "share" not in columns or group not in columns or group == "share":  # of a curve
         return None
     return f"series x=observed_at y=share color={group}"
 

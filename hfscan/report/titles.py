@@ -34,10 +34,12 @@ def find_title(section: Section, report: Report) -> str | None:
         return section.finding
     if section.figures:
         title = _describe_figures(section, report)
+    elif section.rows and section.pivot and section.query != "breakdown":
+        title = _describe_pivot(section, report, section.pivot)
+    elif section.rows and section.query in _COURSES and (times := _list_times(section)):
+        title = _describe_course(section, report, times)
     elif section.rows and section.query in _RULES:
         title = _RULES[section.query](section, report)
-    elif section.rows and section.pivot:
-        title = _describe_pivot(section, report)
     else:
         title = None
     return title and title[:1].upper() + title[1:]
@@ -168,6 +170,7 @@ def _describe_breakdown(section: Section, report: Report) -> str:
 
 def _describe_concentration(section: Section, report: Report) -> str:
     first, last = section.rows[0], section.rows[-1]
+    name = _name_row(first, "author", section, report)
     framework = str(section.parameters.get("framework"))
     title = report.titles.get(framework, framework)
     if len(report.frameworks) > 1:
@@ -175,9 +178,8 @@ def _describe_concentration(section: Section, report: Report) -> str:
     share = format_cell(first, "share", section, report)
     together = format_cell(last, "cumulative_share", section, report)
     downloads = "downloads of the " * (section.parameters.get("weight") == "downloads")
-    kind = "Account" if first["has_account"] else "Model"
     return (
-        f"{kind} {first['author']}: {share} of the {downloads}models that support {title}"
+        f"{name}: {share} of the {downloads}models that support {title}"
         f"{_format_definition(section, report)}; the "
         f"{format_count(len(section.rows), 'largest account')} together: {together}"
     )
@@ -190,9 +192,7 @@ def _format_definition(section: Section, report: Report) -> str:
 
 
 def _describe_formats(section: Section, report: Report) -> str | None:
-    """Return the most common, or how it changed over the periods."""
-    if section.pivot:
-        return _describe_pivot(section, report)
+    """Return the most common."""
     row = max(section.rows, key=lambda row: row["numerator"])
     name = format_cell(row, "framework", section, report)
     share = format_cell(row, "share", section, report)
@@ -201,8 +201,6 @@ def _describe_formats(section: Section, report: Report) -> str | None:
 
 def _describe_largest(section: Section, report: Report) -> str | None:
     """Return the largest known group, with its share by each weight that the section has."""
-    if section.pivot:
-        return _describe_pivot(section, report)
     column = next(name for name in ("group", "value", "class") if name in section.rows[0])
     weights = dict.fromkeys(row.get("weight") for row in section.rows)
     first = [row for row in section.rows if row.get("weight") == next(iter(weights))]
@@ -217,8 +215,29 @@ def _describe_largest(section: Section, report: Report) -> str | None:
             known = "" if row["coverage"] == 1 else " whose answer is known"
             cell = format_cell(row, "share", section, report)
             shares.append(f"{cell} of the {counted}{known if counted == 'models' else ''}")
-    heading = (section.columns or {}).get(column) or ""
-    return f"{heading} {leading[column]}: {', '.join(shares)}".strip()
+    return f"{_name_row(leading, column, section, report)}: {', '.join(shares)}"
+
+
+def _name_row(row: Row, column: str, section: Section, report: Report) -> str:
+    """Return what a row is about; where a name of the Hub would be bare, with what it names."""
+    text = format_cell(row, column, section, report)
+    if column == "author":
+        return f"{'Account' if row['has_account'] else 'Model'} {text}"
+    if column not in ("group", "value"):
+        return text
+    kind = section.parameters.get("by") or section.parameters.get("of")
+    noun = (section.columns or {}).get(column) or _NOUNS.get(str(kind), "")
+    return f"{noun} {text}".strip()
+
+
+_NOUNS = {
+    "account_group": "Account group", "architecture": "Architecture", "author": "Account",
+    "base_author": "Account of the base", "family": "Family", "gated": "Gated",
+    "language": "Language", "library": "Library", "license": "Licence", "paper": "Paper",
+    "region": "Region", "relation": "Relation", "size": "Parameters", "task": "Task",
+    "year": "Year of creation",
+}  # fmt: skip
+"""What a query groups by, or counts -> the noun for one of these."""
 
 
 def _describe_lorenz(section: Section, report: Report) -> str | None:
@@ -281,20 +300,41 @@ def _describe_comparison(section: Section, report: Report) -> str | None:
     return f"{label}: most change in {row['group']}, {first} to {second} ({points} points)"
 
 
-def _describe_pivot(section: Section, report: Report) -> str | None:
-    """Return how the largest row of a cross table of shares changes from first to last column."""
-    place = section.pivot or {}
+def _list_times(section: Section) -> list[str]:
+    """Return the columns of time of which the rows have several values."""
+    return [
+        column
+        for column in ("observed_at", "period")
+        if len({row[column] for row in section.rows if column in row}) > 1
+    ]
+
+
+def _describe_course(section: Section, report: Report, times: Sequence[str]) -> str | None:
+    """Return how the largest share changed over time; None over periods of several snapshots."""
+    column = _COURSES[section.query]
+    if len(times) > 1 or column is None:
+        return None
+    return _describe_pivot(section, report, {"rows": column, "columns": times[0], "cells": "share"})
+
+
+def _describe_pivot(section: Section, report: Report, place: Mapping[str, str]) -> str | None:
+    """Return how the largest row of a cross table of shares changes from first to last column.
+
+    `place`: `rows`, `columns` and `cells` -> the columns of the section's rows.
+    """
     if place["cells"] not in ("share", "survival") or place["columns"] == "created":
         return None
 
-    def text(row: Row, column: str) -> str:
-        value = format_cell(row, place[column], section, report)
-        return f"at least {value}" if place[column].startswith("min_") else value
+    def name_column(row: Row) -> str:
+        value = format_cell(row, place["columns"], section, report)
+        return f"at least {value}" if place["columns"].startswith("min_") else value
 
     rows = [
         row
         for row in section.rows
-        if has_date(row[place["columns"]]) and row[place["rows"]] not in ("(other)", "(unknown)")
+        if has_date(row[place["columns"]])
+        and str(row[place["rows"]])[:1] != "("
+        and (section.query != "breakdown" or row["group"] is None)
     ]
     if not rows:
         return None
@@ -304,11 +344,14 @@ def _describe_pivot(section: Section, report: Report) -> str | None:
     same = [row for row in rows if row[place["rows"]] == leading[place["rows"]]]
     first = next((row for row in same if row[place["columns"]] == ends[0]), leading)
     word = {"observed_at": "on", "period": "in"}.get(place["columns"], "for")
+    weight = str(section.parameters.get("weight", "models"))
+    counted = "" if weight == "models" else f" of the {weight.replace('_', ' ')}"
     shares = (
-        f"{format_value('share', row[place['cells']])} {word} {text(row, 'columns')}"
+        f"{format_value('share', row[place['cells']])}{counted} {word} {name_column(row)}"
         for row in (first, leading)
     )
-    return f"{text(leading, 'rows')}: {' to '.join(dict.fromkeys(shares))}"
+    name = _name_row(leading, place["rows"], section, report)
+    return f"{name}: {' to '.join(dict.fromkeys(shares))}"
 
 
 _RULES: Mapping[str, Callable[[Section, Report], str | None]] = {
@@ -324,3 +367,14 @@ _RULES: Mapping[str, Callable[[Section, Report], str | None]] = {
     "compare": _describe_comparison,
 }
 """Query -> what writes the title of a section from its rows."""
+
+_COURSES: Mapping[str, str | None] = {
+    "breakdown": "class",
+    "composition": "group",
+    "concentration": "author",
+    "formats": "framework",
+    "pickle": "class",
+    "tag_values": "value",
+    **dict.fromkeys(("creation_cutoff", "lorenz")),
+}
+"""Query -> the column whose largest share a title follows over periods or snapshots; or none."""

@@ -1,10 +1,16 @@
 """Titles that state a section's finding, by rule from its numbers."""
 
+import re
+from datetime import UTC, datetime
+
 import pytest
+from click.testing import CliRunner
 from dumps import ingest_models
 from testhub import FakeHub, Population
 
-from hfscan.figures import SnapshotView, load
+from hfscan.cli import cli
+from hfscan.errors import HfscanError
+from hfscan.figures import SnapshotView, list_queries, load
 from hfscan.pipeline import crawl
 from hfscan.report import ReportRequest, Section, build, compare
 from hfscan.report.titles import find_report_title, find_title
@@ -104,5 +110,77 @@ def test_title_over_time_names_dated_models_only(tmp_path):
         rows=tuple(shares),
         pivot=pivot,
         formats=query.columns,
+        parameters={"by": "author"},
     )
-    assert find_title(section, report) == "Ann: 75.0 % in 2022 (from 2 March) to 75.0 % in 2023"
+    assert find_title(section, report) == (
+        "Account ann: 75.0 % in 2022 (from 2 March) to 75.0 % in 2023"
+    )
+
+
+@pytest.fixture(scope="module")
+def two_snapshots(tmp_path_factory):
+    """Half of 20 models are MIT in 2024, three quarters in 2025; each snapshot has two years."""
+    path = tmp_path_factory.mktemp("two") / "h.duckdb"
+    for year, licensed in ((2024, 10), (2025, 15)):
+        models = [
+            make_model(n, "pytorch" if n < licensed else "tf", "fill-mask", 2022 + n % 2)
+            | {"tags": ["pytorch", "license:mit", "en"] if n < licensed else ["tf", "license:gpl"]}
+            for n in range(20)
+        ]
+        day = datetime(year, 7, 11, tzinfo=UTC)
+        ingest_models(path, models, day=day, complete=True)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("arguments", "title"),
+    [
+        (("composition",), "Licence mit: 75.0 % * of the models"),
+        (("composition", "--param", "per=year"),
+         "Licence mit: 80.0 % in 2022 (from 2 March) to 70.0 % in 2023"),
+        (("composition", "--param", "per=year", "--param", "weight=downloads"),
+         "Licence mit: 80.0 % of the downloads in 2022 (from 2 March) to 70.0 % of the downloads "
+         "in 2023"),
+        (("composition", "--param", "by=author"), "Account ann: 75.0 % * of the models"),
+        (("composition", "--per-snapshot"),
+         "Licence mit: 50.0 % on 2024-07-11 to 75.0 % on 2025-07-11"),
+        (("composition", "--param", "per=year", "--per-snapshot"), "Composition of the Hub"),
+        (("tag_values",), "Language en: 75.0 % * of the models"),
+        (("tag_values", "--param", "of=license", "--per-snapshot"),
+         "Licence mit: 50.0 % on 2024-07-11 to 75.0 % on 2025-07-11"),
+        (("formats",), "PyTorch: 80.0 % in 2022 (from 2 March) to 70.0 % in 2023"),
+        (("breakdown", "--per-snapshot"),
+         "PyTorch only: 50.0 % on 2024-07-11 to 75.0 % on 2025-07-11"),
+        (("concentration", "--per-snapshot"),
+         "Account ann: 70.0 % on 2024-07-11 to 73.3 % on 2025-07-11"),
+        (("lorenz", "--per-snapshot"), "Lorenz curve of downloads and likes"),
+    ],
+)  # fmt: skip
+def test_title_of_a_query_is_of_one_time_or_a_course(two_snapshots, tmp_path, arguments, title):
+    """It never lists the shares of several periods, and says what a name of the Hub names."""
+    page = tmp_path / "page.html"
+    command = ["query", *arguments, "--out", str(page), "--db", str(two_snapshots)]
+    result = CliRunner().invoke(cli, command, catch_exceptions=False)
+    assert result.exit_code == 0, result.stderr
+    (heading,) = re.findall(r"<h1[^>]*>(.*?)</h1>", page.read_text("utf-8"), re.DOTALL)
+    assert re.sub(r"<[^>]+>", "", heading).replace("\xa0", " ").strip() == title
+
+
+def test_every_query_has_a_page(two_snapshots, tmp_path):
+    """Over the newest snapshot, and over each where it can."""
+    for name in list_queries():
+        for arguments in ((), ("--per-snapshot",)):
+            page = tmp_path / f"{name}{len(arguments)}.html"
+            command = ["query", name, *arguments, "--out", str(page), "--db", str(two_snapshots)]
+            result = CliRunner().invoke(cli, command)
+            assert isinstance(result.exception, HfscanError | SystemExit | None), (name, arguments)
+            assert page.exists() == (result.exit_code == 0 and result.exception is None)
+
+
+def test_axis_of_a_count_has_no_percent(two_snapshots, tmp_path):
+    chart = tmp_path / "milestones.svg"
+    command = ["query", "milestones", "--param", "every=10", "--out", str(chart)]
+    CliRunner().invoke(cli, [*command, "--db", str(two_snapshots)], catch_exceptions=False)
+    texts = re.findall(r"<text[^>]*>([^<]+)<", chart.read_text("utf-8"))
+    assert "0" in texts
+    assert not [text for text in texts if "%" in text or "e+" in text]
