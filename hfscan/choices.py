@@ -7,7 +7,7 @@ Cutoff = Literal["excluded", "included", "only"]
 Weight = Literal["models", "downloads", "authors"]
 Grouping = Literal[
     "month", "year", "task", "library", "author", "license", "architecture", "language", "size",
-    "gated", "region",
+    "gated", "storage_region",
 ]  # fmt: skip
 
 GROUPINGS: tuple[Grouping, ...] = get_args(Grouping)

@@ -11,7 +11,7 @@
 -- values frameworks: <frameworks>, all
 -- values cutoff: included, excluded, only
 -- values weight: models, downloads
--- values by: month, year, task, library, author, license, architecture, language, size, gated, region
+-- values by: month, year, task, library, author, license, architecture, language, size, gated, storage_region
 -- column class: breakdown_class
 -- column group: group
 -- column share: share

@@ -9,7 +9,7 @@
 -- param account_groups JSON = {} : account -> its group, such as a country, for the grouping by account_group; the groups of other accounts are unknown
 -- param per VARCHAR = all : shares of all models, or of those created in each year or month
 -- param top INTEGER = NULL : keep this many of the largest groups; the rest becomes '(other)'
--- values by: year, task, library, author, license, architecture, language, size, gated, region, relation, base_author, model_card, account_group
+-- values by: year, task, library, author, license, architecture, language, size, gated, storage_region, relation, base_author, model_card, account_group
 -- values per: all, year, month
 -- values weight: models, downloads, downloads_all_time, likes
 -- values cutoff: included, excluded, only

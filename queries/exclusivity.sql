@@ -17,7 +17,7 @@
 -- values transformers: 4, 5
 -- values cutoff: included, excluded, only
 -- values weight: models, downloads, authors
--- values by: month, year, task, library, author, license, architecture, language, size, gated, region
+-- values by: month, year, task, library, author, license, architecture, language, size, gated, storage_region
 -- column framework: framework
 -- column coverage: share
 -- column largest_share: share

@@ -1,13 +1,13 @@
--- title: Languages, papers, licences and regions of models
--- answers: How many models, with how many downloads, name each language, paper, licence or region?
--- param of VARCHAR = language : what is named: language, paper (arXiv), license or region
+-- title: Languages, papers, licences and storage regions of models
+-- answers: How many models, with how many downloads, name each language, paper, licence or storage region?
+-- param of VARCHAR = language : what is named: language, paper (arXiv), license or storage_region
 -- param weight VARCHAR = models : models: each counts once; downloads: by its 30-day downloads; downloads_all_time: by all of them; likes: by its likes
 -- param min_downloads INTEGER = 0 : only models with at least this many downloads in 30 days
 -- param since TIMESTAMP = NULL : only models created at or after this time (UTC)
 -- param until TIMESTAMP = NULL : only models created before this time (UTC)
 -- param cutoff VARCHAR = included : models at the creation-date cutoff: included, excluded or only
 -- param top INTEGER = NULL : return this many of the most frequent values
--- values of: language, paper, license, region
+-- values of: language, paper, license, storage_region
 -- values weight: models, downloads, downloads_all_time, likes
 -- values cutoff: included, excluded, only
 -- column share: share
@@ -23,7 +23,7 @@ WITH named AS (
             WHEN 'language' THEN languages(tags)
             WHEN 'paper' THEN tag_values(tags, 'arxiv:')
             WHEN 'license' THEN tag_values(tags, 'license:')
-            WHEN 'region' THEN tag_values(tags, 'region:')
+            WHEN 'storage_region' THEN tag_values(tags, 'region:')
         END) AS names,
         weight_of($weight::VARCHAR, downloads, downloads_all_time, likes) AS n
     FROM census

@@ -82,7 +82,12 @@ def _list_reports(ctx: click.Context) -> list[str]:
     help="Exclude the K authors with the most models that support the frameworks; with --weight "
     "downloads, with the most downloads. A model without an account is an author of its own.",
 )
-@click.option("--by", type=Choice(GROUPINGS), help="Group models by this field only.")
+@click.option(
+    "--by",
+    type=Choice(GROUPINGS),
+    help="Group models by this field only. storage_region: where the Hub stores the files, not the "
+    "country of the author.",
+)
 @click.option(
     "--top", type=Count(1), metavar="N", help="Show the N largest groups and combine the rest."
 )

@@ -29,7 +29,7 @@ ALL = "all"  # stands for every framework and runtime, where frameworks are name
 _REQUIRED_COLUMN = {
     "month": "created_at", "year": "created_at", "task": "pipeline_tag",
     "library": "library_name", "license": "tags", "architecture": "model_type",
-    "language": "tags", "size": "parameters", "gated": "gated", "region": "tags",
+    "language": "tags", "size": "parameters", "gated": "gated", "storage_region": "tags",
 }  # fmt: skip
 """Grouping -> the column that it is read from."""
 

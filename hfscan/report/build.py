@@ -60,7 +60,8 @@ def build(
     definition = definition or default_definition(view.snapshot, request.period)
     frameworks = view.find_titles(request.frameworks)
     period = request.covered(view.snapshot)
-    values: dict[str, Any] = {"by": request.by, "requested_year": request.year, "labels": LABELS}
+    values: dict[str, Any] = {"requested_year": request.year, "labels": LABELS}
+    values["by"] = request.by and request.by.replace("_", " ")
     first = next(iter(frameworks.values()))
     values |= {"framework": first, "supported": first if len(frameworks) == 1 else f"{first} only"}
     values |= name_counted(request)
@@ -155,8 +156,11 @@ def _build_sections(
     not_recorded: list[str] = []
     need_every_model: list[str] = []
     has_every_model = {view.snapshot.sample, view.snapshot.model_limit} == {None}
+    has_figures = any("query" not in part for part in spec["section"])
     for section_spec in spec["section"]:
         if not _is_included(section_spec, request, period):
+            continue
+        if has_figures and _counts_others(section_spec, request):
             continue
         if section_spec.get("needs_every_model") and not has_every_model:
             need_every_model.append(fill_text(section_spec["title"], values))
@@ -225,6 +229,17 @@ def _check_answered(name: str, request: ReportRequest, sections: Sequence[Sectio
             f"The report {name} shows no groups, so --top {request.top} has no effect. Name a "
             "grouping with --by."
         )
+
+
+def _counts_others(section_spec: Mapping[str, Any], request: ReportRequest) -> bool:
+    """Return whether the section would count other models or authors than the report's figures."""
+    query = load(section_spec.get("query", "exclusivity"))
+    if section_spec["population"] == "none":
+        return False
+    values = {parameter.name: parameter.values for parameter in query.parameters}
+    if request.exclude_top_authors and "exclude_top_authors" not in values:
+        return True
+    return request.weight == "authors" and "authors" not in values.get("weight", ())
 
 
 def _is_included(

@@ -29,6 +29,7 @@ from hfscan.report.sentences import format_coverage, format_totals
 from hfscan.report.spec import new_section
 from hfscan.report.tables import visible_figures
 from hfscan.report.undated import select_one_framework
+from hfscan.text import format_count
 
 _CUTOFFS: tuple[Cutoff, ...] = ("excluded", "included", "only")
 _OVERRIDES = ("weight", "exclude_top_authors", "definition")  # what a section can set
@@ -44,20 +45,20 @@ _BREAKDOWN_BY_GROUP = {
 """How the breakdown is shown with the requested grouping."""
 
 
+_GROUPING_NOTES: Mapping[Grouping | None, str] = {
+    "storage_region": "Storage region: where the Hub stores the files, by its tag region. It is "
+    "not the country of the author."
+}
+
+
 def name_counted(request: ReportRequest) -> dict[str, str]:
     """Return the placeholders for what a breakdown or the largest accounts count."""
     counted = _find_counted(request)
-    difference = {
-        "not author-weighted": request.weight == "authors",
-        "of all authors": request.exclude_top_authors > 0,
-    }
-    differing = ", ".join(text for text, is_true in difference.items() if is_true)
     return {
         "all_counted": _ALL_COUNTED[counted],
         "counted": counted,
         "Counted": counted.capitalize(),
         "counted_of": "downloads of the " * (counted == "downloads"),
-        "difference": f" ({differing})" if differing else "",
     }
 
 
@@ -114,6 +115,11 @@ class SectionBuilder:
                     "No account of --account-groups has models here. Accounts are compared as they "
                     "are spelled."
                 )
+        if spec.get("by") == "requested" and by in _GROUPING_NOTES:
+            spec = spec | {"note": " ".join(filter(None, (spec.get("note"), _GROUPING_NOTES[by])))}
+        if figures and (count := self.request.exclude_top_authors):
+            without = f", without the {format_count(count, 'largest author')}"
+            spec = spec | {"title": spec["title"] + without}
         section = new_section(
             spec, values, rows, by=by, figures=figures, parameters=parameters, queries=queries
         )

@@ -38,7 +38,12 @@ _CUTOFFS = {
 }
 """What a figure does with the models at the cutoff: title of its table, label in its chart."""
 
-_GROUPINGS = {"month": "Month of creation", "year": "Year of creation", "size": "Parameters"}
+_GROUPINGS = {
+    "month": "Month of creation",
+    "year": "Year of creation",
+    "size": "Parameters",
+    "storage_region": "Storage region",
+}
 """Headings of groupings; those of others are their names."""
 
 

@@ -99,6 +99,29 @@ def test_bars_are_proportional_to_shares(db, run_cli):
     assert [len(bar) for _, bar in ordered] == sorted(len(bar) for _, bar in bars)
 
 
+@pytest.mark.parametrize(("columns", "has_bars"), [("40", False), ("80", True)])
+def test_bars_are_left_out_where_they_would_say_nothing(
+    db, run_cli, monkeypatch, columns, has_bars
+):
+    monkeypatch.setenv("COLUMNS", columns)
+    _, out, _ = run_cli("report", "--db", db)
+    assert bool(re.search("[▏▎▍▌▋▊▉█]", out)) == has_bars
+    assert re.search(r"^PyTorch only +\d+ +\d+\.\d %", out, re.MULTILINE)
+
+
+def test_storage_region_is_not_the_country_of_the_author(tmp_path, run_cli):
+    models = [{"id": "ann/a", "tags": ["pytorch", "region:us"]}]
+    ingest_models(tmp_path / "hfscan.duckdb", models)
+    for options in ((), ("--full",), ("--format", "html")):
+        code, out, _ = run_cli("report", "--by", "storage_region", *options)
+        text = " ".join(out.replace("\xa0", " ").split())
+        assert code == 0
+        assert "By storage region" in text
+        assert "where the Hub stores the files" in text
+        assert "not the country of the author" in text
+    assert run_cli("report", "--by", "region")[0] == 2
+
+
 @pytest.mark.parametrize("options", [REPORTS[0], *REPORTS[6:9]], ids=" ".join)
 def test_next_commands_run_as_printed(db, run_cli, options, monkeypatch):
     monkeypatch.setenv("HFSCAN_DB", str(db))

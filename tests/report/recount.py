@@ -42,7 +42,7 @@ VALUES = {"downloads": "downloads", "authors": "author"}
 """Weight -> the attribute that it is taken from."""
 CLAIM_TAGS = frozenset(["bert", "gpt2", "xlnet", "tensorboard", "arxiv:"])
 """Tags that claims are about, and the prefix of one."""
-NAMED = {"language": "language", "paper": "arxiv", "license": "license", "region": "region"}
+NAMED = {"language": "language", "paper": "arxiv", "license": "license", "storage_region": "region"}
 """What tags name -> their prefix."""
 RELATIONS = ("finetune", "adapter", "quantized", "merge")
 PICKLE_ENDINGS = frozenset([".pt", ".pth", ".pkl", ".pickle", ".joblib", ".dill"])
@@ -115,7 +115,7 @@ def read_tags(tags: tuple) -> tuple[dict, frozenset, dict]:
         prefix, separator, value = tag.partition(":")
         if separator:
             values[prefix].append(value)
-    groups = {name: get_single_value(values[name]) for name in ("license", "region")}
+    groups = {name: get_single_value(values[NAMED[name]]) for name in ("license", "storage_region")}
     claim_tags = CLAIM_TAGS.intersection([*tags, *["arxiv:"] * len(values["arxiv"])])
     named = {name: frozenset(values[prefix]) for name, prefix in NAMED.items()}
     return groups | find_base(values["base_model"]), claim_tags, named

@@ -123,8 +123,24 @@ def test_breakdown_and_accounts_count_downloads(run_command):
     assert "Above each column: the number of downloads" in page
     title = "PyTorch only: 95.0 % * of the downloads of all models (90.0 % of them of one model)"
     assert title in page
-    by_authors = run_command("report", "--year", "2023", "--weight", "authors")
-    assert "All models created in 2023, by framework (not author-weighted)" in by_authors
+
+
+@pytest.mark.parametrize("options", [("--weight", "authors"), ("--exclude-top-authors", "1")])
+@pytest.mark.parametrize("period", [(), ("--year", "2023")], ids=str)
+def test_report_on_authors_counts_nothing_else(run_command, options, period):
+    """Sections that would count all models or all authors are left out, also with a grouping."""
+    for by in ((), ("--by", "license")):
+        report = read_report(run_command, *period, *options, *by)
+        assert report["breakdown"] == []
+        names = {part["name"] for part in report["tables"]}
+        assert names.isdisjoint({"breakdown", "concentration", "formats", "cutoff"})
+    text = run_command("report", *period, *options)
+    assert "by framework" not in text
+    assert "PyTorch only" in text
+    if options[0] == "--exclude-top-authors":
+        created = "Created in 2023" if period else "All models"
+        assert f"{created}, without the 1 largest author" in text
+    assert "Coverage The shares describe" in text
 
 
 def test_largest_authors_of_downloads_have_the_most_downloads(run_command):

@@ -23,7 +23,7 @@ from hfscan.store import NewSnapshot, Store, ingest_files
 pytestmark = pytest.mark.slow
 FRAMEWORKS = ("pytorch", "tensorflow")
 FRAMEWORKS_WITH_JAX = (*FRAMEWORKS, "jax")
-TOP = {"task": 15, "library": 15, "license": 20, "author": 20, "region": 20}
+TOP = {"task": 15, "library": 15, "license": 20, "author": 20, "storage_region": 20}
 OLD, NEW, WITH_FILES = 1, 2, 3  # snapshots of `recorded_db`
 
 
@@ -75,7 +75,7 @@ def attribute(definition, release):
         (NEW, ReportRequest(2022, definition="loadable")),
         (NEW, ReportRequest(2022, exclude_top_authors=20, by="license")),
         (NEW, ReportRequest(2022, weight="authors", by="author")),
-        (NEW, ReportRequest(2022, ("all",), by="region")),
+        (NEW, ReportRequest(2022, ("all",), by="storage_region")),
         (NEW, ReportRequest(2023)),
         (WITH_FILES, ReportRequest(None, definition="weights")),
         (WITH_FILES, ReportRequest(2022, FRAMEWORKS_WITH_JAX, definition="loadable")),

@@ -44,6 +44,7 @@ def write_groups(report: Report, out: TextIO) -> None:
         if section.by == report.request.by:
             console.print()
             print_text(console, section.title, "bold cyan")
+            print_text(console, section.note or "", "dim")
             _print_section(console, section, report)
 
 

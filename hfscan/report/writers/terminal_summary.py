@@ -25,6 +25,7 @@ _CAVEAT_LINES = 2  # of each
 _NEXT_LINES = 3
 _LABEL = 10  # columns
 _EIGHTHS = " ▏▎▍▌▋▊▉"  # of a column
+_SHORTEST_BAR = 12  # columns for 100 %; with fewer, small and middling shares look the same
 
 
 def write(report: Report, out: TextIO, commands: Sequence[Sequence[str]]) -> None:
@@ -139,7 +140,7 @@ def _list_lead(report: Report, width: int, room: int, *, is_ascii: bool) -> list
 def _list_bars(
     rows: Sequence[Row], section: Section, report: Report, width: int, room: int, *, is_ascii: bool
 ) -> list[Text]:
-    """Return a line with a bar for each class; the largest where not all have room."""
+    """Return a line for each class, with a bar if it has room; the largest where not all have."""
     visible = list(rows)
     if len(visible) > room:
         ranked = sorted(visible, key=lambda row: -(row["numerator"] or 0))[: room - 1]
@@ -152,7 +153,9 @@ def _list_bars(
     lines = []
     for row, label, count, share in zip(visible, labels, counts, shares, strict=True):
         text = f"{label:{columns[0]}}  {count:>{columns[1]}}  {share:>{columns[2]}}  "
-        bar = _draw_bar(row["share"] or 0.0, room_for_bar, is_ascii=is_ascii)
+        bar = ""
+        if room_for_bar >= _SHORTEST_BAR:
+            bar = _draw_bar(row["share"] or 0.0, room_for_bar, is_ascii=is_ascii)
         lines.append(Text.assemble(text.rstrip() if not bar else text, (bar, "cyan")))
     if hidden := len(rows) - len(visible):
         lines.append(Text(f"{hidden:,} smaller classes: --full"))

@@ -306,5 +306,5 @@ CASE grouping
     WHEN 'language' THEN single_value(languages(tags))
     WHEN 'size' THEN size_class(parameters)
     WHEN 'gated' THEN named_or_none(gated, 'gated', unreadable)
-    WHEN 'region' THEN single_value(tag_values(tags, 'region:'))
+    WHEN 'storage_region' THEN single_value(tag_values(tags, 'region:'))
 END;
