@@ -21,7 +21,7 @@
 -- Without file names, other TensorFlow models are unknown; so are a SavedModel or files of Keras without tags and
 -- library, and files that may be weights of any framework.
 -- denominator: models whose class is known, or their weight; coverage: their share of all. Models whose weight or
--- min_downloads is unknown are left out.
+-- min_downloads is unknown are left out. undecided: models of which the framework is known, but not the class.
 WITH masks AS (
     SELECT
         bit_or(1::UBIGINT << bit) FILTER (kind <> 'artefact') AS weights,
@@ -125,6 +125,7 @@ SELECT
     CASE WHEN class <> '(unknown)' THEN round(n / nullif(known, 0), 9) END AS share,
     round(known / nullif(total, 0), 6) AS coverage,
     models::BIGINT AS models,
+    (SELECT count(n) FROM models WHERE best_mask IS NOT NULL) - known_models AS undecided,
     is_small(models, known_models) AS small
 FROM tally, totals
 WHERE $by IS NULL OR needs IS NOT NULL

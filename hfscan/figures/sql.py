@@ -1,6 +1,7 @@
 """Run one read-only SQL statement of the user, within limits of memory, disk and time."""
 
 import contextlib
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -18,6 +19,7 @@ from hfscan.figures.view import SnapshotView
 from hfscan.interrupt import REPEAT_SECONDS
 from hfscan.sql import identifier
 from hfscan.store import Store
+from hfscan.suggest import did_you_mean
 
 GIB = 1 << 30
 
@@ -81,7 +83,7 @@ def run_sql(store: Store, sql: str, parameters: Mapping[str, object] | None = No
     exceeds its limits; both may also be raised while the rows are read.
     """
     connection = store.connection
-    with _translate_errors():
+    with _translate_errors(connection):
         statement = _parse(connection, sql)
         relation = connection.sql(statement, params=dict(parameters) if parameters else None)
         columns = _make_unique(relation.columns)
@@ -100,7 +102,7 @@ def run_sql(store: Store, sql: str, parameters: Mapping[str, object] | None = No
 
 
 def _fetch_rows(cursor: duckdb.DuckDBPyConnection) -> Iterator[tuple[Any, ...]]:
-    with _translate_errors():
+    with _translate_errors(cursor):
         while batch := cursor.fetchmany(_BATCH_ROWS):
             yield from batch
 
@@ -226,7 +228,7 @@ def _limit_process(size: int) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _translate_errors() -> Iterator[None]:
+def _translate_errors(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
     try:
         yield
     except (duckdb.OutOfMemoryException, MemoryError) as error:
@@ -240,5 +242,28 @@ def _translate_errors() -> Iterator[None]:
         raise InvalidRequestError(
             f"Queries can read only the database, no files and no network. DuckDB: {error}"
         ) from error
+    except duckdb.CatalogException as error:
+        raise InvalidRequestError(f"DuckDB: {_suggest_relation(connection, str(error))}") from error
     except _STATEMENT_ERRORS as error:
         raise InvalidRequestError(f"DuckDB: {error}") from error
+
+
+_UNKNOWN_TABLE = re.compile(r"(Table with name (.+) does not exist)!(?:\n *Did you mean .*)?")
+
+
+def _suggest_relation(connection: duckdb.DuckDBPyConnection, message: str) -> str:
+    """Return DuckDB's message on an unknown table with similar relations of the database.
+
+    DuckDB itself suggests its catalogs, such as pg_enum, as well.
+    """
+    if (match := _UNKNOWN_TABLE.search(message)) is None:
+        return message
+    relations = connection.execute(
+        "SELECT table_name FROM duckdb_tables() WHERE NOT internal "
+        "UNION SELECT view_name FROM duckdb_views() WHERE NOT internal AND view_name[1] <> '_' "
+        "UNION SELECT function_name FROM duckdb_functions() WHERE NOT internal "
+        "AND function_type = 'table_macro' ORDER BY ALL"
+    ).fetchall()
+    hint = did_you_mean(match[2].strip('"'), (name for (name,) in relations))
+    hint = hint or " The models are in census; docs/schema.md names the other relations."
+    return message.replace(match[0], f"{match[1]}.{hint}")

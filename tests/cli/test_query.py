@@ -102,7 +102,11 @@ REFUSED_SQL = {
     " ": "is empty",
     "SELECT * FRM census": 'syntax error at or near "census"',
     "SELECT idd FROM census": 'Candidate bindings: "id"',
-    "FROM censuss x": 'Did you mean "census"',
+    "FROM censuss x": "censuss does not exist. Did you mean 'census'?",
+    "FROM main.cens": "Did you mean 'census'?",
+    "FROM snapshot x": "Did you mean 'snapshots'",
+    "FROM models x": "Did you mean 'models_in'",
+    "FROM enumm x": "The models are in census; docs/schema.md names the other relations.",
     "SELECT sum(id) FROM census": "add explicit type casts",
     "SELECT id::INTEGER FROM census": "Could not convert string 'ann/a'",
     "SELECT 9223372036854775807 + 1": "Overflow",
@@ -117,6 +121,15 @@ def test_wrong_sql_is_refused(query, db, sql):
     assert (code, out) == (2, ""), err
     assert REFUSED_SQL[sql] in err
     assert {path.name for path in db.parent.iterdir()} == {"dump.json", "h.duckdb"}
+
+
+@pytest.mark.parametrize(
+    "name", ["enum", "models", "tables", "claims", "index", "pg_tabl", "schemata"]
+)
+def test_unknown_table_suggests_no_catalog_of_duckdb(query, name):
+    code, _, err = query(f"SELECT * FROM {name}")
+    assert code == 2
+    assert not re.search("(pg|duckdb|sqlite)_|information_schema", err.replace(f" {name} ", " "))
 
 
 VALUES = {

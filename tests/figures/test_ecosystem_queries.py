@@ -341,6 +341,15 @@ def test_orphan_class_follows_files_and_tags(run_query, files, fields, expected)
     assert {row["coverage"] for row in rows.values()} == {float(expected != "(unknown)")}
 
 
+def test_orphans_name_models_of_which_only_the_framework_is_known(run_query):
+    known = {"tags": ["tf"], "library_name": "transformers"}
+    only_framework = {"tags": ["tf"], "library_name": "keras"}
+    fields = [known, only_framework, only_framework, {"tags": []}]
+    models = [model(f"ann/{n}", 3, files=None) | more for n, more in enumerate(fields)]
+    for row in run_query(models, "orphans").values():
+        assert (row["denominator"], row["undecided"]) == (1, 2)
+
+
 def test_orphans_by_account_are_those_of_dropped_classes(run_query):
     models = [
         model("ann/a", 50, files=["tf_model.h5"]),
