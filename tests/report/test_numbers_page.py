@@ -47,9 +47,7 @@ def test_shares_on_the_page(store, row, asked):
 
 
 def test_summary_in_the_readme(recorded_db, run_cli, tmp_path):
-    db = shutil.copy(recorded_db, tmp_path / "hfscan.duckdb")
-    with duckdb.connect(db) as connection:
-        connection.execute("UPDATE snapshots SET complete = true WHERE id = 2")
+    shutil.copy(recorded_db, tmp_path / "hfscan.duckdb")
     code, out, _ = run_cli("report", "--year", "2022")
     assert code == 0
     assert f"\n```text\n{out}```\n" in (DOCS.parent / "README.md").read_text("utf-8")
