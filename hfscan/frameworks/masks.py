@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from hfscan.frameworks.taxonomy import (
@@ -192,7 +192,7 @@ def _evidence(known: Taxonomy, table: str) -> str:
 def _add_rules(known: Taxonomy, definition: Definition) -> str:
     """Return SQL for the mask of a model's files, or of files and tags, with what rules add."""
     mask = "_file_mask" if definition == "weights" else "_file_or_tag_mask"
-    return " | ".join([mask, *_rules(known, definition, mask)])
+    return _unite([mask, *_rules(known, definition, mask)])
 
 
 def _add_fallback(known: Taxonomy, definition: Definition, mask: str) -> str:
@@ -201,7 +201,7 @@ def _add_fallback(known: Taxonomy, definition: Definition, mask: str) -> str:
     Of weight files: where it names no format either.
     """
     named = known.bits(known.weights if definition == "weights" else known.decisive)
-    rules = " | ".join(_rules(known, definition, mask, fallback=True))
+    rules = _unite(_rules(known, definition, mask, fallback=True))
     return f"{mask} | CASE WHEN {mask} & {named} = 0 THEN {rules} ELSE 0 END"
 
 
@@ -214,7 +214,7 @@ def _loadable_bounds(known: Taxonomy) -> Iterator[str]:
                 for number, rule in enumerate(known.rules)
                 if "loadable" in rule.definitions and rule.transformers in (None, release)
             )
-            yield f"{' | '.join(['_file_or_tag_mask', *rules])} AS _{name}_{release}"
+            yield f"{_unite(['_file_or_tag_mask', *rules])} AS _{name}_{release}"
 
 
 def _loadable_masks(known: Taxonomy) -> Iterator[str]:
@@ -294,7 +294,7 @@ def _add_parents(known: Taxonomy, mask: str) -> str:
         f"THEN {known.bits([parent])}::UBIGINT ELSE 0 END"
         for parent, children in sorted(formats.items())
     ]
-    return " | ".join([mask, *parents])
+    return _unite([mask, *parents])
 
 
 def _bit_table(**columns: dict[int, tuple[str, ...]]) -> str:
@@ -318,15 +318,26 @@ def _bit_table(**columns: dict[int, tuple[str, ...]]) -> str:
 def _glob_mask(globs: dict[int, tuple[str, ...]], paths: str = "_files") -> str:
     """Return SQL for a mask with the bits whose globs match one of the `paths`."""
     bits = (
-        f"(({_glob_predicate(some, paths)})::UBIGINT << {bit})"
+        f"CASE WHEN {_glob_predicate(some, paths)} THEN {1 << bit}::UBIGINT ELSE 0 END"
         for bit, some in globs.items()
         if some
     )
-    return " | ".join(["0::UBIGINT", *bits])
+    return _unite(["0::UBIGINT", *bits])
+
+
+def _unite(masks: Iterable[str]) -> str:
+    """Return SQL for the bits of all masks, of which there is at least one.
+
+    The operators form a balanced tree: the time to plan a chain grows faster than its length.
+    """
+    united = [f"({mask})" for mask in masks]
+    while len(united) > 1:
+        pairs = (united[first : first + 2] for first in range(0, len(united), 2))
+        united = [f"({' | '.join(pair)})" for pair in pairs]
+    return united[0]
 
 
 def _glob_predicate(globs: tuple[str, ...], paths: str) -> str:
     contained = " OR ".join(f"contains({paths}, {literal(text)})" for text in literals(globs))
     # a CASE, as an AND in a select list evaluates both sides on every row
-    matches = f"CASE WHEN {contained} THEN regexp_matches({paths}, {literal(pattern(globs))}) END"
-    return f"coalesce({matches}, false)"
+    return f"CASE WHEN {contained} THEN regexp_matches({paths}, {literal(pattern(globs))}) END"
