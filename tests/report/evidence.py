@@ -6,7 +6,7 @@ them is independent.
 
 import re
 import tomllib
-from fnmatch import fnmatchcase
+from fnmatch import fnmatchcase, translate
 from functools import cache
 from pathlib import Path
 
@@ -63,16 +63,19 @@ GLOBS = [
 """The parts of a glob (the first is empty where it begins at the top of the repository), whether it
 is of a folder, and what it says: the key of a framework, the field and number of a rule, or None
 where it is of no weights."""
-PARTS = {part for parts, _, _ in GLOBS for part in parts}
+PARTS = frozenset(part for parts, _, _ in GLOBS for part in parts)
+MATCHERS = {part: re.compile(translate(part)).match for part in PARTS if set(part) & set("*?[")}
+"""Part with wildcards -> the function that matches it."""
 
 
 @cache
 def match_part(part: str) -> frozenset:
     """The parts of globs that fit this part of a path."""
-    return frozenset(glob_part for glob_part in PARTS if fnmatchcase(part, glob_part))
+    fitting = [glob_part for glob_part, match in MATCHERS.items() if match(part)]
+    return PARTS.intersection([part, *fitting])
 
 
-def contains_glob(parts: list[frozenset], glob_parts: list[str], is_folder: bool) -> bool:
+def contains_glob(parts: tuple[frozenset, ...], glob_parts: list[str], is_folder: bool) -> bool:
     last_start = len(parts) - len(glob_parts)
     starts = range(last_start) if is_folder else range(max(last_start, 0), last_start + 1)
     return any(
@@ -83,7 +86,12 @@ def contains_glob(parts: list[frozenset], glob_parts: list[str], is_folder: bool
 @cache
 def match_globs(path: str) -> frozenset:
     """What a file name says: keys of frameworks, and the fields and numbers of rules."""
-    parts = [match_part(part) for part in ["", *path.lower().split("/")]]
+    return match_parts(tuple(match_part(part) for part in ["", *path.lower().split("/")]))
+
+
+@cache
+def match_parts(parts: tuple[frozenset, ...]) -> frozenset:
+    """Return the same for the parts of a path; many paths differ only in those that fit no glob."""
     available_parts = frozenset().union(*parts)
     matches = frozenset(
         key

@@ -196,6 +196,7 @@ def classify_files(row: dict) -> frozenset | None:
     return frozenset(kind for kind, is_found in found.items() if is_found)
 
 
+@cache
 def is_pickled_weights(name: str) -> bool:
     stem, _, ending = name.rpartition(".")
     if any(word in name.replace("upscaler", "") for word in TRAINING_STATE):
