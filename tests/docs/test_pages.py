@@ -11,10 +11,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import fork_client
 import pytest
 import yaml
 from dump_history import DumpHistory
-from processes import TOKEN
+from processes import TOKEN, can_fork, make_environment, start_fork_server
 from testhub import FakeHub, Population
 
 from hfscan.cli import COMMANDS
@@ -25,7 +26,8 @@ DECISIONS = sorted((ROOT / "docs" / "adr").glob("*.md"))
 HAS_FRAMEWORKS = all(map(importlib.util.find_spec, ("torch", "tensorflow", "flax")))
 REQUIREMENTS = {
     "install": (sys.platform != "win32", """(
-        unset PYTHONPATH; pip() { command pip --quiet "$@"; }; python3() { command python3 "$@"; }
+        unset PYTHONPATH; unset -f hfscan
+        pip() { command pip --quiet "$@"; }; python3() { command python3 "$@"; }
         cp -R "$ROOT"/{hfscan,queries,reports,pyproject.toml,README.md,LICENSE} .
         %s
         hfscan --version; rm -r hfscan
@@ -49,6 +51,7 @@ SETUP = {
 """Page -> commands that run before its blocks."""
 SHELL = """
 set -euo pipefail
+if [ "${FORK_SERVER:-}" ]; then hfscan() { python -IS "$FORK_CLIENT" "$FORK_SERVER" "$@"; }; fi
 make() { command make --dry-run --directory "$ROOT" "$@" > make.log; }  # .ci/run runs the targets
 pip() { :; }  # already installed; only `install` blocks run pip
 """
@@ -61,11 +64,13 @@ transformers.GPT2LMHeadModel(config).save_pretrained(sys.argv[1])
 """Write the checkpoint of the pages about parity."""
 
 
-def make_environment(home: Path) -> dict[str, str]:
-    """Return the environment of the blocks, with `hfscan` on PATH."""
+def make_shell_environment(home: Path) -> dict[str, str]:
+    """Return the environment of the blocks, with `hfscan` on PATH, or forked where that can be."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    variables = {"ROOT": str(ROOT), "HF_HOME": str(home / "hf"), "PATH": path, "PYTHONUTF8": "1"}
-    return os.environ | variables
+    variables = {"ROOT": str(ROOT), "PATH": path}
+    if can_fork(variables):
+        variables |= {"FORK_CLIENT": fork_client.__file__, "FORK_SERVER": str(start_fork_server())}
+    return make_environment(home, variables)
 
 
 def read_blocks(page: Path) -> list[tuple[int, list[str], str]]:
@@ -124,7 +129,7 @@ def test_blocks_run(page, tmp_path):
         process = subprocess.run(
             ["bash", "-c", "\n".join(script)],
             cwd=tmp_path,
-            env=make_environment(tmp_path) | {"HF_ENDPOINT": hub.url},
+            env=make_shell_environment(tmp_path) | {"HF_ENDPOINT": hub.url},
             capture_output=True,
             text=True,
             check=False,
@@ -140,7 +145,7 @@ def test_blocks_run(page, tmp_path):
 def test_generated_file_is_current(path, tmp_path):
     tool = ROOT / "tools" / f"{Path(path).stem.lower()}.py"
     generated = subprocess.check_output(
-        [sys.executable, tool], env=make_environment(tmp_path), text=True, encoding="utf-8"
+        [sys.executable, tool], env=make_environment(tmp_path, {}), text=True, encoding="utf-8"
     )
     text = (ROOT / path).read_text("utf-8")
     if (

@@ -1,43 +1,71 @@
 """Run `hfscan` in processes forked from this one, which has imported most of its modules.
 
-Importing them takes longer than many commands take. Each line of stdin requests a command; its exit
-code is printed. Modules that read the environment as they are imported, such as those of
-huggingface_hub, are left to the commands.
+Importing them takes longer than many commands take. Each connection to its socket requests a
+command (see `fork_client.py`); the answer is the exit code. Modules that read the environment as
+they are imported, such as those of huggingface_hub, are left to the commands. This process ends
+with its stdin.
 """
 
 import json
 import os
 import resource
+import select
+import socket
 import sys
 import time
+from contextlib import suppress
 from importlib import import_module
 
+from fork_client import name_socket
+
 from hfscan import cli
+
+_MAX_REQUEST = 1 << 20
 
 for _name in ("hfscan.pipeline", "hfscan.report.writers", "jinja2", "sqlglot"):
     import_module(_name)
 assert "huggingface_hub.constants" not in sys.modules
 
 
-def redirect(path: str, flags: int, descriptor: int) -> None:
-    """Let a descriptor of this process lead to a file."""
-    file = os.open(path, flags)
-    os.dup2(file, descriptor)
-    os.close(file)
+def serve(server: socket.socket) -> None:
+    """Handle each request in a process of its own, as the commands of a pipeline run at once."""
+    while server in select.select([server, sys.stdin], [], [])[0]:
+        connection, _ = server.accept()
+        if os.fork() == 0:
+            server.close()
+            handle(connection)
+        connection.close()
+        with suppress(ChildProcessError):  # there is none left
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+
+
+def handle(connection: socket.socket) -> None:
+    """Run the command that is requested in a child, send its exit code, and exit."""
+    message, streams, *_ = socket.recv_fds(connection, _MAX_REQUEST, 3)
+    if not message:  # whoever connected has ended
+        os._exit(1)
+    if (pid := os.fork()) == 0:
+        connection.close()
+        run(streams, **json.loads(message))
+    for stream in streams:  # a pipe ends with the command
+        os.close(stream)
+    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    connection.send(str(code).encode())
+    os._exit(0)
 
 
 def run(
+    streams: list[int],
     arguments: list[str],
     folder: str,
     environment: dict[str, str],
     file_size: tuple[int, int],
-    out: str,
-    err: str,
 ) -> None:
-    """Run hfscan in this process, with these limits of file size, and exit."""
-    redirect(os.devnull, os.O_RDONLY, 0)
-    for path, descriptor in ((out, 1), (err, 2)):
-        redirect(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, descriptor)
+    """Run hfscan in this process with these streams and limits of file size, and exit."""
+    for descriptor, stream in enumerate(streams):
+        os.dup2(stream, descriptor)
+        os.close(stream)
     resource.setrlimit(resource.RLIMIT_FSIZE, file_size)
     os.chdir(folder)
     os.environ.clear()
@@ -48,7 +76,8 @@ def run(
 
 
 if __name__ == "__main__":
-    for line in sys.stdin:
-        if (pid := os.fork()) == 0:
-            run(**json.loads(line))
-        print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as _server:
+        _server.bind(name_socket(os.getpid()))
+        _server.listen(64)
+        print("ready", flush=True)
+        serve(_server)

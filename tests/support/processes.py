@@ -1,9 +1,7 @@
 """Run `hfscan` as a separate process, in the environment that tests/conftest.py sets."""
 
 import atexit
-import json
 import os
-import select
 import signal
 import subprocess
 import sys
@@ -12,6 +10,8 @@ from collections.abc import Iterable
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
+
+from fork_client import run_forked
 
 TOKEN = "hf_" + "s" * 34
 """For the tokens of a FakeHub; output must never contain it."""
@@ -37,7 +37,7 @@ def start_hfscan(folder: Path, *arguments: object, **variables: str) -> "subproc
 
 def run_hfscan(folder: Path, *arguments: object, **variables: str) -> tuple[int, str, str]:
     """Run hfscan in a folder; return exit code, stdout and stderr."""
-    if _can_fork(variables):
+    if can_fork(variables):
         environment = make_environment(folder, variables)
         code, out, err = _run_forked(folder, arguments, environment, timeout=300)
     else:
@@ -49,59 +49,52 @@ def run_hfscan(folder: Path, *arguments: object, **variables: str) -> tuple[int,
     return code, out, err
 
 
-def _can_fork(variables: Iterable[str]) -> bool:
-    """Return whether `fork_server` can run a command with these variables."""
+def can_fork(variables: Iterable[str]) -> bool:
+    """Return whether `fork_server.py` can run a command with these variables."""
     # Python itself reads some as it starts
     return sys.platform == "linux" and not any(name.startswith("PYTHON") for name in variables)
 
 
 @cache
-def _start_fork_server() -> "subprocess.Popen[str]":
+def start_fork_server() -> int:
+    """Return the id of the process that `run_forked` needs, started once."""
     server = subprocess.Popen(
         [sys.executable, Path(__file__).with_name("fork_server.py")],
         env=os.environ | {"PYTHONUTF8": "1"},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-        bufsize=1,
     )
     atexit.register(server.communicate)  # it ends with its stdin
-    return server
+    assert server.stdout is not None
+    assert server.stdout.readline() == "ready\n"
+    return server.pid
 
 
 def _run_forked(
     folder: Path, arguments: Iterable[object], environment: dict[str, str], timeout: float | None
 ) -> tuple[int, str, str]:
     """Run hfscan in a folder, within `timeout` seconds; return exit code, stdout and stderr."""
-    import resource
-
-    server = _start_fork_server()
-    assert server.stdin is not None
-    assert server.stdout is not None
-    with tempfile.TemporaryDirectory() as scratch:
+    server = start_fork_server()
+    with tempfile.TemporaryDirectory() as scratch, Path(os.devnull).open("rb") as nothing:
         out, err = (Path(scratch) / name for name in ("out", "err"))
-        request = {
-            "arguments": [*map(str, arguments)],
-            "folder": str(folder),
-            "environment": environment,
-            "file_size": resource.getrlimit(resource.RLIMIT_FSIZE),
-            "out": str(out),
-            "err": str(err),
-        }
-        print(json.dumps(request), file=server.stdin)
-        if not select.select([server.stdout], [], [], timeout)[0]:
-            _start_fork_server.cache_clear()  # this one still waits for the command
-            for pid in find_descendants(server.pid, ""):
-                os.kill(pid, signal.SIGKILL)
-            raise AssertionError("it takes too long")
-        code = int(server.stdout.readline())
+        with out.open("wb") as out_file, err.open("wb") as err_file:
+            streams = [file.fileno() for file in (nothing, out_file, err_file)]
+            words = [*map(str, arguments)]
+            try:
+                code = run_forked(server, words, str(folder), environment, streams, timeout)
+            except TimeoutError:
+                start_fork_server.cache_clear()  # it ends with its descendants
+                for pid in find_descendants(server, ""):
+                    os.kill(pid, signal.SIGKILL)
+                raise AssertionError("it takes too long") from None
         return code, out.read_text("utf-8"), err.read_text("utf-8")
 
 
 def run_parity(*arguments: object, **variables: str) -> "subprocess.CompletedProcess[str]":
     """Run `hfscan parity` in this folder, with these environment variables in addition."""
     command, environment = ["parity", *map(str, arguments)], os.environ | variables
-    if _can_fork(variables):
+    if can_fork(variables):
         result = _run_forked(Path.cwd(), command, environment, timeout=None)
         return subprocess.CompletedProcess(command, *result)
     return subprocess.run(

@@ -1,0 +1,49 @@
+"""Run `hfscan` in a process forked by `fork_server.py`, with the streams of this one.
+
+As a script it imports little: it starts in a tenth of the time of hfscan.
+"""
+
+import json
+import os
+import socket
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+
+def name_socket(server: int) -> str:
+    """Return the name of the socket of the server with this process id: no file (Linux)."""
+    return f"\0hfscan-fork-server-{server}"
+
+
+def run_forked(
+    server: int,
+    arguments: Iterable[str],
+    folder: str,
+    environment: Mapping[str, str],
+    streams: Sequence[int],
+    timeout: float | None = None,
+) -> int:
+    """Run hfscan in a folder with these descriptors as stdin, stdout and stderr.
+
+    Return its exit code; a negative one is the signal that ended it. Raises TimeoutError after
+    `timeout` seconds.
+    """
+    import resource  # not on Windows
+
+    request = {
+        "arguments": [*arguments],
+        "folder": folder,
+        "environment": {**environment},
+        "file_size": resource.getrlimit(resource.RLIMIT_FSIZE),
+    }
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as connection:
+        connection.connect(name_socket(server))
+        connection.settimeout(timeout)
+        socket.send_fds(connection, [json.dumps(request).encode()], streams)
+        return int(connection.recv(16))
+
+
+if __name__ == "__main__":
+    code = run_forked(int(sys.argv[1]), sys.argv[2:], str(Path.cwd()), os.environ, (0, 1, 2))
+    sys.exit(code if code >= 0 else 128 - code)  # as shells count signals
