@@ -80,12 +80,10 @@ def classify(model: Mapping[str, Any], *, transformers: int | None = None) -> Cl
     """
     known = taxonomy()
     siblings = model.get("siblings")
-    names = (file if isinstance(file, str) else file["rfilename"] for file in siblings or ())
-    not_weights = re.compile(pattern(known.not_weights))
+    names = [file if isinstance(file, str) else file["rfilename"] for file in siblings or ()]
     files = tuple(
         line  # a name with a line break counts as two
-        for name in names
-        if not not_weights.search(name.lower())
+        for name in _exclude_not_weights(known, names)
         for line in name.split("\n")
     )
     config = model.get("config") or {}
@@ -114,6 +112,18 @@ def classify(model: Mapping[str, Any], *, transformers: int | None = None) -> Cl
         _frameworks(best) if siblings is not None or _frameworks(best) & known.weights else None,
         (*tag, *weights, *(loadable or ()), *best),
     )
+
+
+def _exclude_not_weights(known: Taxonomy, names: list[str]) -> Iterator[str]:
+    """Yield the names of files that may be weights, without e.g. the state of an optimizer."""
+    paths = "\n".join(names).lower()
+    # the regular expression is slow, and few models have a file that contains one of these
+    texts = [text for text in literals(known.not_weights) if text in paths]
+    not_weights = re.compile(pattern(known.not_weights))
+    for name in names:
+        path = name.lower()
+        if not (any(text in path for text in texts) and not_weights.search(path)):
+            yield name
 
 
 def _by_tag(known: Taxonomy, model: _Model) -> Iterator[Evidence]:
