@@ -129,7 +129,7 @@ def test_hf_job_publishes_a_snapshot(tmp_path):
     job = dict(re.findall(r"^  (\w+) +(.*)$", process.stdout, re.MULTILINE))
     assert (job["schedule"], job["image"]) == ("17 4,16 * * *", "python:3.12")
     assert job["secrets"] == "HF_TOKEN=***"
-    with FakeHub(Population.synthetic(300, seed=6), quota=None, tokens={TOKEN: "ann"}) as hub:
+    with FakeHub(Population.synthetic(300, seed=4), quota=None, tokens={TOKEN: "ann"}) as hub:
         command = shlex.split(job["command"].replace("/tmp/snapshot", str(tmp_path / "work")))
         process = subprocess.run(
             command, cwd=tmp_path, env=environment | {"HF_ENDPOINT": hub.url},
@@ -260,7 +260,7 @@ def move_into_past(dataset, folder, **offset) -> None:
 def test_snapshot_workflow_on_fresh_machines(tmp_path):
     if not (ROOT / ".git").exists():
         pytest.skip("needs the checkout")
-    population = Population.synthetic(300, seed=6)
+    population = Population.synthetic(300, seed=4)
     with FakeHub(population, quota=None, tokens={TOKEN: "ann"}) as hub:
         runner = Runner(hub, tmp_path)
         # a machine fails after each step but the last; the next starts over and completes
