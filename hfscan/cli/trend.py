@@ -184,7 +184,7 @@ def _show_exclusivity(view: SnapshotView, options: _Options, per: Per) -> _Resul
     )
     titles = view.find_titles(options.compared)
     table = replace(
-        group_table(figures, per, titles, with_coverage=True),
+        group_table(figures, per, titles),
         note=explain_shares(
             "exclusivity",
             options.definitions,

@@ -107,20 +107,25 @@ class LineageTree:
         else:
             verb = "descends" if self.derived["models"] == 1 else "descend"
             text += f" {format_count(self.derived['models'], 'model')} {verb} from it"
-            text += f", {row['children']:,} directly"
+            text += f", {row['children']:,} directly."
             if self.derived["total_downloads"] is not None:
                 downloads = format_count(self.derived["total_downloads"], "download")
-                text += f", with {downloads} in 30 days"
-            text += "."
+                count = self.derived["models"]
+                subject = "It" if count == 1 else f"All {count:,} together"
+                text += f" {subject} had {downloads} in 30 days."
         if not (self.snapshot.is_unfiltered and self.snapshot.covers(None, None)):
             text += " The snapshot holds only a part of the Hub."
         return text
 
     @property
     def legend(self) -> str:
-        """What the question mark stands for; empty where there is none."""
-        is_inferred = any(row["relation"] != row["inferred_relation"] for row in self.rows)
-        return "A relation with ? is not declared, but inferred from tags." * is_inferred
+        """What the question mark and the downloads stand for; empty where there are none."""
+        parts = []
+        if any(row["relation"] != row["inferred_relation"] for row in self.rows):
+            parts.append("A relation with ? is not declared, but inferred from tags.")
+        if any(row["downloads"] is not None for row in self.rows):
+            parts.append("Downloads are those of the 30 days before the snapshot.")
+        return " ".join(parts)
 
     def describe(self, node: Node) -> str:
         """Return what is known about a model: relation to its base, downloads, frameworks, ..."""

@@ -7,6 +7,7 @@ from hfscan.figures import Figure
 from hfscan.report.caveats import NO_INTERVAL
 from hfscan.report.dependence import DEPENDENCE, explain_dependence
 from hfscan.report.format import (
+    DEFINITION_LABELS,
     KNOWN_EVIDENCE,
     any_framework,
     breakdown_label,
@@ -230,18 +231,25 @@ _LOW_COVERAGE = 0.25
 
 
 def format_coverage(section: Section, frameworks: Mapping[str, str]) -> str | None:
-    """Return what part of its population the shares of a section describe, as a sentence."""
+    """Return what part of its population the shares of a section describe, in sentences."""
     if text := describe_undated_total(section, list(frameworks.values())):
         return text
     described = _described_figures(section.figures, frameworks)
-    if not described or section.by is not None or section.vary_by == "weight":
-        return None  # of groups and weights, other sections say it
+    if not described or section.vary_by == "weight":
+        return None  # of weights, other sections say it
     figure = described[0]
     meaning = f"with {KNOWN_EVIDENCE[figure.definition]}"
     if section.vary_by and len(frameworks) > 1:
         meaning = "that support one of the frameworks compared"
     elif len(frameworks) > 1:
         meaning = f"that support {any_framework(list(frameworks.values()))}"
+    if section.by is not None:
+        unit = UNITS[figure.weight]
+        return (
+            f"Shares are of the {unit} of each group {meaning} (Total), by "
+            f"{DEFINITION_LABELS[figure.definition]}. Coverage is Total's share of all {unit} of "
+            "the group."
+        )
     those = {"models": "those", "downloads": "those of models", "authors": "those with models"}
     return (
         f"The shares describe {_format_coverages(described)} of the {_format_population(figure)}: "

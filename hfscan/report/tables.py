@@ -115,11 +115,7 @@ def section_tables(section: Section, report: Report) -> list[Table]:
     if section.by is None:
         cutoffs = dict.fromkeys(figure.cutoff for figure in section.figures)
         return [_figure_table(section.figures, cutoff, report.frameworks) for cutoff in cutoffs]
-    return [
-        group_table(
-            section.figures, section.by, report.frameworks, with_coverage=report.text is not None
-        )
-    ]
+    return [group_table(section.figures, section.by, report.frameworks)]
 
 
 def visible_figures(figures: Iterable[Figure], by: Grouping | None) -> list[Figure]:
@@ -341,13 +337,7 @@ def _figure_table(figures: Sequence[Figure], cutoff: str | None, names: Mapping[
     return Table(headings, tuple(rows), _CUTOFFS[cutoff][0] if cutoff else None)
 
 
-def group_table(
-    figures: Iterable[Figure],
-    by: Grouping,
-    names: Mapping[str, str],
-    *,
-    with_coverage: bool = False,
-) -> Table:
+def group_table(figures: Iterable[Figure], by: Grouping, names: Mapping[str, str]) -> Table:
     """Return a row for each group, with the figures of exclusive and shared models."""
     visible = visible_figures(figures, by)
     columns = list(dict.fromkeys(figure_label(figure, names) for figure in visible))
@@ -364,12 +354,12 @@ def group_table(
             f"{group}, {definition}" if several else group,
             *(f"{format_number(row[key].numerator)} ({format_share(row[key])})" for key in columns),
             format_number(next(iter(row.values())).denominator),
-            *[format_percent(next(iter(row.values())).coverage)] * with_coverage,
+            format_percent(next(iter(row.values())).coverage),
         )
         for (group, definition), row in groups.items()
     )
-    headings = [_GROUPINGS.get(by, by.capitalize()), *columns, "Total"]
-    return Table((*headings, *["Coverage"] * with_coverage), rows)
+    headings = (_GROUPINGS.get(by, by.capitalize()), *columns, "Total", "Coverage")
+    return Table(headings, rows)
 
 
 def result_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Table:

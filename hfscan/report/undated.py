@@ -1,6 +1,6 @@
 """Say what is known of a year whose models may be older than the Hub's creation dates."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from hfscan.report.format import (
@@ -64,6 +64,21 @@ def format_undated_year(report: Report) -> str:
         f"{answer} The creation date of {format_number(undated)} is unknown: the lower numbers "
         "leave these out."
     )
+
+
+def list_undated_highlights(report: Report) -> Iterator[dict[str, str]]:
+    """Yield what the page of a year without creation dates shows in large type."""
+    supporting = f"that support {any_framework(list(report.frameworks.values()))}"
+    for row in find_undated_rows(report):
+        models = _format_bounds(row, "models")
+        is_share = row["share_max"] is not None
+        yield {
+            "big": _format_shares(row, "share") if is_share else models,
+            "label": class_label(row["name"], row["framework"], report.frameworks),
+            "small": f"{models} of {_format_bounds(row, 'total')} models {supporting}"
+            if is_share
+            else f"models that may be of {report.request.year}",
+        }
 
 
 def format_older_models(report: Report) -> str:

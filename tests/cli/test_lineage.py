@@ -55,7 +55,7 @@ def test_tree_has_bases_above_and_derivatives_below(run_lineage):
     lines = read_lines(run_lineage("a/chat", "--top", 2))
     assert " ".join(lines[:1]) == (
         "In the snapshot of 11 July 2024, a/chat names 1 base model. 11 models descend from it, "
-        "10 directly, with 5,043 downloads in 30 days."
+        "10 directly. All 11 together had 5,043 downloads in 30 days."
     )
     assert lines[2:] == [
         "a/base  1,000 downloads · PyTorch · apache-2.0",
@@ -64,6 +64,8 @@ def test_tree_has_bases_above_and_derivatives_below(run_lineage):
         "├── b/merge  merge · 7 downloads · PyTorch · mit · also from z/gone",
         "│   └── b/merge-gguf  quantized · 5,000 downloads · PyTorch + GGUF · mit",
         "└── … and 8 more",
+        "",
+        "Downloads are those of the 30 days before the snapshot.",
     ]
 
 

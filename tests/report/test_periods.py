@@ -149,6 +149,9 @@ def test_year_before_the_cutoff_counts_nothing(db):
     alone = plain(ask(db, "report", "--full", "--year", 2021, "--frameworks", "pytorch"))
     assert "created in 2021, 0 to 1 support PyTorch. The creation date of 1 is unknown" in alone
     assert "100.0 %" not in alone
+    for options in ((), ("--frameworks", "pytorch")):
+        page = plain(ask(db, "report", "--year", 2021, "--format", "html", *options))
+        assert "0 to 1" in page.partition('class="highlights"')[2].partition("</ul>")[0]
     assert "Existing at the end of 2021" not in text
     with (
         hfscan.open_database(db) as database,

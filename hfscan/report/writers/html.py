@@ -34,6 +34,7 @@ from hfscan.report.provenance import format_missing, format_provenance, format_s
 from hfscan.report.sentences import list_answers
 from hfscan.report.tables import Table, section_tables, visible_figures
 from hfscan.report.titles import describe_total, find_report_title, find_title, format_source
+from hfscan.report.undated import list_undated_highlights
 from hfscan.report.writers import csv_
 from hfscan.store import Snapshot
 from hfscan.text import end_sentence, sanitize
@@ -247,6 +248,9 @@ def _highlights(report: Report) -> Iterator[Mapping[str, str]]:
         return
     if report.findings:
         yield from (finding.highlight for finding in report.findings if finding.highlight)
+        return
+    if report.headline.query == "creation_cutoff":
+        yield from list_undated_highlights(report)
         return
     for row in report.headline.rows:
         shares = (format_percent(row["share"]), format_percent(row["compared_share"]))
