@@ -37,8 +37,8 @@ tally AS (
         best_mask AS mask,
         weights_mask IS NOT NULL AS has_files,
         CASE WHEN $by_cluster::BOOLEAN THEN sample_cluster END AS cluster,
-        count(*) AS models,
-        sum(weight_of($weight::VARCHAR, downloads, downloads_all_time, likes)) AS n,
+        count(weight_of($weight::VARCHAR, downloads, downloads_all_time, likes)) AS models,
+        sum(weight_of($weight, downloads, downloads_all_time, likes)) AS n,
         -- sorts by downloads, then by name
         max(CASE WHEN $weight = 'downloads' THEN lpad(downloads::VARCHAR, 20, '0') || id END) AS largest
     FROM census

@@ -40,7 +40,7 @@ tally AS (
         CASE WHEN $weight::VARCHAR = 'authors' OR $exclude_top_authors::INTEGER > 0 THEN coalesce(author, id) END
             AS voting_author,
         CASE WHEN $by_cluster::BOOLEAN THEN sample_cluster END AS cluster,
-        count(*) AS models,
+        count(CASE WHEN $weight = 'downloads' THEN downloads ELSE 1 END) AS models,  -- that count
         sum(downloads) AS downloads,
         -- sorts by downloads, then by name
         max(CASE WHEN $weight = 'downloads' THEN lpad(downloads::VARCHAR, 20, '0') || id END) AS largest

@@ -139,7 +139,7 @@ class Report:
     def _repr_html_(self) -> str:
         paragraphs = (f"<p><b>{escape_html(text)}</b></p>" for text in list_answers(self._report))
         headline = self._report.headline
-        notes = (f"<p>{escape_html(note)}</p>" for note in (*self.notes, *headline.paragraphs))
+        notes = (f"<p>{escape_html(note)}</p>" for note in (*self.notes, *headline.texts))
         tables = map(format_table, section_tables(headline, self._report))
         return f"<h3>{escape_html(self.title)}</h3>{''.join((*paragraphs, *tables, *notes))}"
 

@@ -27,8 +27,6 @@ _MOST_PARTIAL = 3  # snapshots with a note each
 
 _BOUNDS = ("share_min", "share_max")  # of models whose date of creation is unknown
 
-NO_INTERVAL = "Estimated from a sample, no interval"
-
 
 def mark_small(text: str, row: Mapping[str, Any], column: str) -> str:
     """Return the text of a row's share, with a mark where its counts are small."""
@@ -64,7 +62,8 @@ def explain_estimates(
     ]
     if not any(lacking):
         return None
-    return f"{NO_INTERVAL}{'' if all(lacking) else ': shares without brackets'}."
+    which = "" if all(lacking) else ": shares without brackets"
+    return f"Estimated from a sample, no interval{which}."
 
 
 def explain_flags(rows: Iterable[Mapping[str, Any]]) -> str | None:

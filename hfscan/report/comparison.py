@@ -7,14 +7,7 @@ from functools import cached_property
 
 from hfscan.errors import InvalidRequestError
 from hfscan.figures import SnapshotView, list_breaks, load
-from hfscan.report.caveats import (
-    INTERVALS,
-    NO_INTERVAL,
-    SMALL_MARK,
-    explain_estimates,
-    explain_small,
-)
-from hfscan.report.dependence import DEPENDENCE
+from hfscan.report.caveats import INTERVALS, explain_estimates, explain_small
 from hfscan.report.model import Report, Section
 from hfscan.report.tables import visible_figures
 from hfscan.store import Snapshot
@@ -118,26 +111,6 @@ def _compare_section(first: Section, second: Section, sides: _Sides, view: Snaps
     if not is_sample:
         intervals = INTERVALS.values()
         rows = tuple({key: row[key] for key in row if key not in intervals} for row in rows)
-    of_one_side = (SMALL_MARK.strip(), NO_INTERVAL)
-    texts = (
-        [
-            text
-            for text in section.paragraphs
-            if not (text.startswith(of_one_side) or DEPENDENCE in text)
-        ]
-        for section in (first, second)
-    )
-    paragraphs = (
-        *sides.merge_texts(*texts),
-        *(
-            f"{label}: {text}"
-            for section, label in zip((first, second), labels, strict=True)
-            for text in section.paragraphs
-            if DEPENDENCE in text
-        ),
-        explain_small((), rows),
-        explain_estimates((), rows, sides.snapshots),
-    )
     return replace(
         first,
         query=query.name,
@@ -148,7 +121,15 @@ def _compare_section(first: Section, second: Section, sides: _Sides, view: Snaps
         formats=query.columns,
         parameters={},
         chart=query.chart,
-        paragraphs=tuple(filter(None, paragraphs)),
+        coverage=sides.merge_texts(first.coverage, second.coverage),
+        paragraphs=sides.merge_texts(first.paragraphs, second.paragraphs),
+        dependence=tuple(
+            f"{label}: {text}"
+            for section, label in zip((first, second), labels, strict=True)
+            for text in section.dependence
+        ),
+        small=explain_small((), rows),
+        estimate=explain_estimates((), rows, sides.snapshots),
         queries=(),
     )
 

@@ -9,9 +9,6 @@ from hfscan.report.model import Row
 from hfscan.report.tables import visible_figures
 from hfscan.text import format_count, sanitize
 
-DEPENDENCE = "of these downloads. Without it: "
-"""What each of these sentences says."""
-
 _CUTOFFS = {"included": "With older models, ", "only": "Of older models alone, "}
 """What a figure does with the models at the cutoff, where it does not leave them out."""
 
@@ -58,14 +55,22 @@ def explain_dependent_rows(rows: Iterable[Row], frameworks: Mapping[str, str]) -
         key=lambda item: (item[1].get("cutoff") in _CUTOFFS, -item[1]["denominator"]),
     )
     sentences = [
-        f"{place}{sanitize(row['largest_model'])} alone has {format_percent(row['largest_share'])} "
-        f"{DEPENDENCE}{class_label(_get_class(row), row['framework'], frameworks)} "
-        f"{format_percent(row['share_without_largest'])}."
-        for place, row in largest[:_MOST_GROUPS]
+        f"{place}{_describe_largest(row, frameworks)}" for place, row in largest[:_MOST_GROUPS]
     ]
     if len(largest) > _MOST_GROUPS:
         sentences.append(f"So it is in {format_count(len(largest) - _MOST_GROUPS, 'other group')}.")
     return " ".join(sentences) or None
+
+
+def _describe_largest(row: Row, frameworks: Mapping[str, str]) -> str:
+    model = sanitize(row["largest_model"])
+    if row["share_without_largest"] is None:
+        return f"{model} alone has all of these downloads."
+    label = class_label(_get_class(row), row["framework"], frameworks)
+    return (
+        f"{model} alone has {format_percent(row['largest_share'])} of these downloads. Without it: "
+        f"{label} {format_percent(row['share_without_largest'])}."
+    )
 
 
 def _get_class(row: Row) -> str:

@@ -110,6 +110,8 @@ class Section:
     `sparklines`: column of `rows`, which are in order of time -> label; the table has a row for
     each. `split_by`: a column whose values become separate tables. `chart`: see `charts`.
     `queries`: the queries to show, where `query` with `parameters` is not all.
+    `coverage`: what its shares describe; `dependence`: on which models shares of downloads depend;
+    `small` and `estimate`: what their marks and brackets mean; `paragraphs`: anything else.
     `unavailable_rows`: rows without a value and why, in JSON only. `card`: of a fact-check, for the
     page only. `finding`: a title that says what the section found; None: by rule (`titles.py`).
     `is_own_sql`: the user wrote the query, so that the names of its columns mean nothing here.
@@ -130,13 +132,23 @@ class Section:
     only_total: bool = False
     parameters: Mapping[str, object] = field(default_factory=dict)
     chart: str | None = None
+    coverage: tuple[str, ...] = ()
     paragraphs: tuple[str, ...] = ()
+    dependence: tuple[str, ...] = ()
+    small: str | None = None
+    estimate: str | None = None
     split_by: str | None = None
     queries: tuple[QueryRef, ...] = ()
     unavailable_rows: tuple[Row, ...] = ()
     card: Card | None = None
     finding: str | None = None
     is_own_sql: bool = False
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """All paragraphs, in reading order."""
+        limits = (*self.coverage, *self.paragraphs, *self.dependence, self.small, self.estimate)
+        return tuple(filter(None, limits))
 
 
 @dataclass(frozen=True)

@@ -60,16 +60,16 @@ def _add_limits(section: Section, titles: Mapping[str, str], snapshot: Snapshot)
     if section.is_own_sql:
         return section
     visible = visible_figures(section.figures, section.by)
-    paragraphs = (
-        *section.paragraphs,
-        format_totals(section) if section.pivot else None,
-        explain_dependence(visible, titles),
-        explain_dependent_rows(section.rows, titles) if section.rows else None,
-        explain_small(visible, section.rows),
-        explain_estimates(visible, section.rows, [snapshot]),
-        explain_flags(section.rows),
+    totals = format_totals(section) if section.pivot else None
+    dependence = explain_dependence(visible, titles)
+    dependence = dependence or explain_dependent_rows(section.rows, titles)
+    return replace(
+        section,
+        paragraphs=tuple(filter(None, (*section.paragraphs, totals, explain_flags(section.rows)))),
+        dependence=(dependence,) if dependence else (),
+        small=explain_small(visible, section.rows),
+        estimate=explain_estimates(visible, section.rows, [snapshot]),
     )
-    return replace(section, paragraphs=tuple(filter(None, paragraphs)))
 
 
 def query_section(

@@ -67,6 +67,10 @@ def _find_counted(request: ReportRequest) -> Weight:
     return "models" if request.weight == "authors" else request.weight
 
 
+def _list_texts(*texts: str | None) -> tuple[str, ...]:
+    return tuple(filter(None, texts))
+
+
 @dataclass(frozen=True)
 class SectionBuilder:
     """Builds one section of a specification."""
@@ -125,16 +129,18 @@ class SectionBuilder:
         )
         visible = figures if by is None else visible_figures(figures, by)
         frameworks = self._titles
-        paragraphs = (
-            format_coverage(section, frameworks),
-            explain_dependence(visible, frameworks),
-            explain_dependent_breakdown(rows) if query.name == "breakdown" else None,
-            explain_small(visible, rows),
-            explain_estimates(visible, rows, [self.view.snapshot]),
-            format_totals(section) if section.pivot else None,
-            explain_flags(rows),
+        dependence = explain_dependence(visible, frameworks)
+        if query.name == "breakdown":
+            dependence = explain_dependent_breakdown(rows)
+        paragraphs = (format_totals(section) if section.pivot else None, explain_flags(rows))
+        return replace(
+            section,
+            coverage=_list_texts(format_coverage(section, frameworks)),
+            paragraphs=_list_texts(*paragraphs),
+            dependence=_list_texts(dependence),
+            small=explain_small(visible, rows),
+            estimate=explain_estimates(visible, rows, [self.view.snapshot]),
         )
-        return replace(section, paragraphs=tuple(filter(None, paragraphs)))
 
     @cached_property
     def _titles(self) -> Mapping[str, str]:

@@ -4,8 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from hfscan.figures import Figure
-from hfscan.report.caveats import NO_INTERVAL
-from hfscan.report.dependence import DEPENDENCE, explain_dependence
+from hfscan.report.dependence import explain_dependence
 from hfscan.report.format import (
     DEFINITION_LABELS,
     KNOWN_EVIDENCE,
@@ -152,9 +151,8 @@ def _headline_shares(report: Report) -> list[Figure]:
 
 
 def _format_estimate(report: Report) -> str:
-    """Return that the shares of the headline are of a sample, where they have no interval."""
-    sentence = f"{NO_INTERVAL}."
-    return f" {sentence}" if sentence in report.headline.paragraphs else ""
+    """Return that shares of the headline have no interval, as they are of a sample."""
+    return f" {report.headline.estimate}" if report.headline.estimate else ""
 
 
 def _format_classes(report: Report, when: str) -> str:
@@ -192,11 +190,10 @@ def _format_votes(report: Report) -> str:
 
 def _format_dependence(report: Report) -> str:
     """Return on which model the headline depends; "" if on none."""
-    texts = [text for text in report.headline.paragraphs if DEPENDENCE in text]
+    texts: Sequence[str | None] = report.headline.dependence
     if not report.compared_with:
-        text = explain_dependence(headline_figures(report), report.frameworks)
-        texts = [text] if text else []
-    return "".join(f" {text}" for text in texts)
+        texts = [explain_dependence(headline_figures(report), report.frameworks)]
+    return "".join(f" {text}" for text in texts if text)
 
 
 def _format_tagged(report: Report) -> str:

@@ -5,13 +5,12 @@ from dataclasses import dataclass
 
 from hfscan.figures import ALL, Figure
 from hfscan.report.caveats import (
-    NO_INTERVAL,
     describe_flags,
     describe_origin,
     describe_unreadable,
     mark_small,
 )
-from hfscan.report.dependence import DEPENDENCE, describe_dependence, explain_dependence
+from hfscan.report.dependence import describe_dependence, explain_dependence
 from hfscan.report.format import (
     DEFINITION_LABELS,
     figure_label,
@@ -47,10 +46,10 @@ def rank_caveats(report: Report) -> list[Caveat]:
     implausible. Then those of unknown effect. Then other ways to count, by how far each moves the
     share of the headline, except those that do not show in its decimals.
     """
-    estimates = [text for text in report.headline.paragraphs if text.startswith(NO_INTERVAL)]
+    headline = report.headline
+    estimates = [headline.estimate] if headline.estimate else []
     if report.text or report.compared_with:
-        dependent = [text for text in report.headline.paragraphs if DEPENDENCE in text]
-        return [Caveat(note) for note in (*dependent, *estimates, *report.notes)]
+        return [Caveat(note) for note in (*headline.dependence, *estimates, *report.notes)]
     snapshot = report.snapshot
     data = [
         *describe_origin(snapshot),

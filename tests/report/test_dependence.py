@@ -83,7 +83,8 @@ def test_year_report_says_it_where_it_quotes_downloads(run_command, tmp_path):
 
 def test_groups_trends_and_comparisons_say_it(run_command, tmp_path):
     groups = run_command("report", "--year", "2023", "--by", "author", "--weight", "downloads")
-    assert "ann, best evidence: ann/big alone has 100.0 % of these downloads." in groups
+    assert "ann, best evidence: ann/big alone has all of these downloads." in groups
+    assert "only -" not in groups  # without it, there is no share
     assert f"2023, best evidence: {ALONE}" in run_command("trend", "--weight", "downloads")
     run_command("trend", "--weight", "downloads", "--out", str(tmp_path / "trend.html"))
     assert f"2023, best evidence: {ALONE}" in " ".join(
@@ -103,6 +104,21 @@ def test_no_model_is_named_where_downloads_are_spread(tmp_path):
     ingest_models(tmp_path / "h.duckdb", models)
     command = ["report", "--weight", "downloads", "--full", "--db", str(tmp_path / "h.duckdb")]
     assert "alone has" not in CliRunner().invoke(cli, command, catch_exceptions=False).stdout
+
+
+def test_models_of_unknown_downloads_are_not_behind_a_share(tmp_path):
+    """Of 300 models, 30 have known downloads: too few."""
+    models = [
+        {"id": f"{'abcdef'[n % 6]}/{n}", "tags": ["pytorch" if n % 2 else "tf"], **CREATED}
+        | ({"downloads": 9} if n < 30 else {})
+        for n in range(300)
+    ]
+    ingest_models(tmp_path / "h.duckdb", models)
+    command = ["report", "--weight", "downloads", "--format", "json"]
+    result = CliRunner().invoke(cli, [*command, "--db", str(tmp_path / "h.duckdb")])
+    report = json.loads(result.stdout)
+    shares = [*report["breakdown"], *report["figures"]]
+    assert all(row["small"] for row in shares if row["share"] and row["group"] is None)
 
 
 def test_breakdown_and_accounts_count_downloads(run_command):

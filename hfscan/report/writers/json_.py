@@ -57,9 +57,11 @@ def write_result(columns: Sequence[str], rows: Iterable[Sequence[Any]], out: Tex
 
 
 def _table(section: Section) -> dict[str, Any]:
-    names = ["name", "title", "query", "parameters", "rows"]
-    names += [name for name in ("paragraphs", "unavailable_rows") if getattr(section, name)]
-    return {name: getattr(section, name) for name in names}
+    names = ("name", "title", "query", "parameters", "rows")
+    optional = {"paragraphs": section.texts, "unavailable_rows": section.unavailable_rows}
+    return {name: getattr(section, name) for name in names} | {
+        name: value for name, value in optional.items() if value
+    }
 
 
 def _period(report: Report) -> dict[str, Any] | None:

@@ -22,7 +22,7 @@ def write(report: Report, out: TextIO, charts: Mapping[str, str] | None = None) 
     for section in report.sections:
         title = escape_markdown(section.title)
         lines += [f"## {title}", ""]
-        for text in filter(None, (section.note, *section.paragraphs)):
+        for text in filter(None, (section.note, *section.texts)):
             lines += [escape_markdown(text), ""]
         if charts and section.name in charts:
             lines += [f"![{title}]({charts[section.name]})", ""]

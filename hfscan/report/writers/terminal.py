@@ -83,7 +83,7 @@ def print_table(console: Console, lines: Sequence[str]) -> None:
 
 
 def _print_section(console: Console, section: Section, report: Report) -> None:
-    for paragraph in section.paragraphs:
+    for paragraph in section.texts:
         print_text(console, paragraph)
     _print_tables(console, section_tables(section, report))
 

@@ -36,8 +36,7 @@ def write(report: Report, out: TextIO, commands: Sequence[Sequence[str]]) -> Non
     headline = (report.headline, report.frameworks)
     coverage = format_low_coverage(*headline) or format_coverage(*headline)
     if report.compared_with:
-        parts = (text for text in report.headline.paragraphs if "The shares describe" in text)
-        coverage = " ".join(parts)
+        coverage = " ".join(report.headline.coverage)
     caveats = [
         line
         for caveat in rank_caveats(report)[:_CAVEATS]
