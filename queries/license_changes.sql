@@ -64,7 +64,7 @@ totals AS (
 SELECT
     before, after, models::BIGINT AS numerator, before_models::BIGINT AS denominator,
     round(models / before_models, 9) AS share, is_small(models, before_models) AS small,
-    downloads::BIGINT AS downloads, round(downloads / nullif(before_downloads, 0), 9) AS downloads_share,
+    downloads, round(downloads / nullif(before_downloads, 0), 9) AS downloads_share,
     round(coverage, 9) AS coverage
 FROM totals
 WHERE before IS NOT NULL AND after IS NOT NULL AND (before <> after OR $unchanged::BOOLEAN)

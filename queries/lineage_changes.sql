@@ -49,10 +49,10 @@ kept AS (
 )
 SELECT
     before, after, change,
-    n::BIGINT AS numerator,
-    (sum(n) OVER ())::BIGINT AS denominator,
+    n AS numerator,
+    sum(n) OVER () AS denominator,
     round(n / nullif(denominator, 0), 9) AS share,
-    before_total::BIGINT AS before_total,
+    before_total,
     round(n / nullif(before_total, 0), 9) AS share_of_before,
     round(denominator / nullif((SELECT sum(n) FROM pairs), 0), 6) AS coverage,
     is_small(models, sum(models) OVER ()) AS small

@@ -37,8 +37,8 @@ totals AS (
 changes AS (SELECT unnest(['same', 'added', 'dropped', 'replaced']) AS change, generate_subscripts(['same', 'added', 'dropped', 'replaced'], 1) AS place)
 SELECT
     relation, change,
-    coalesce(n, 0)::BIGINT AS numerator,
-    known::BIGINT AS denominator,
+    coalesce(n, 0) AS numerator,
+    known AS denominator,
     round(numerator / nullif(known, 0), 9) AS share,
     round(known / nullif(total, 0), 6) AS coverage,
     is_small(coalesce(counted.models, 0), totals.models) AS small

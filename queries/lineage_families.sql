@@ -51,14 +51,14 @@ children AS (
 SELECT
     root AS family,
     root_kind AS root,
-    n::BIGINT AS numerator,
-    total::BIGINT AS denominator,
+    n AS numerator,
+    total AS denominator,
     round(n / nullif(total, 0), 9) AS share,
     (SELECT round(known / models, 6) FROM population) AS coverage,
     is_small(models, total) AS small,
     models::BIGINT AS models,
     children, depth, breadth,
-    families.downloads::BIGINT AS downloads,
+    families.downloads,
     census.downloads AS root_downloads,
     round(derived_downloads / nullif(derived_downloads + census.downloads, 0), 9) AS derived_share
 FROM families

@@ -47,7 +47,7 @@ periods AS (
         AND is_created_in($since::TIMESTAMP, $until::TIMESTAMP, $cutoff::VARCHAR, created_at, at_cutoff)
     GROUP BY ALL
 ),
-totals AS (SELECT since, sum(n)::BIGINT AS derivatives FROM derived GROUP BY since),
+totals AS (SELECT since, sum(n) AS derivatives FROM derived GROUP BY since),
 ranked AS (
     SELECT group_name, row_number() OVER (ORDER BY sum(n) DESC, group_name) AS place
     FROM derived GROUP BY group_name
@@ -55,7 +55,7 @@ ranked AS (
 grouped AS (
     SELECT
         since, CASE WHEN place > $top::INTEGER THEN '(other)' ELSE group_name END AS "group",
-        min(least(place, $top + 1)) AS place, sum(n)::BIGINT AS n
+        min(least(place, $top + 1)) AS place, sum(n) AS n
     FROM derived JOIN ranked USING (group_name)
     GROUP BY ALL
 ),

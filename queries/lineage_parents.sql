@@ -15,8 +15,8 @@ WITH by_name AS (
 SELECT
     resolution,
     bool_or(is_found) AS resolved,
-    sum(n)::BIGINT AS numerator,
-    (sum(sum(n)) OVER ())::BIGINT AS denominator,
+    sum(n) AS numerator,
+    sum(sum(n)) OVER () AS denominator,
     round(numerator / denominator, 9) AS share,
     (SELECT round(count(*) FILTER (base_models IS NOT NULL OR tags IS NOT NULL) / count(*), 6) FROM census) AS coverage,
     count(*) AS names,

@@ -52,8 +52,8 @@ counted AS (
 )
 SELECT
     relation,
-    n::BIGINT AS numerator,
-    coalesce(known, 0)::BIGINT AS denominator,
+    n AS numerator,
+    coalesce(known, 0) AS denominator,
     CASE WHEN relation <> '(unknown)' THEN round(n / nullif(known, 0), 9) END AS share,
     CASE WHEN relation NOT IN ('(unknown)', '(none)') THEN round(n / nullif(derived, 0), 9) END AS share_of_derivatives,
     round(coalesce(known, 0) / nullif(sum(n) OVER (), 0), 6) AS coverage,

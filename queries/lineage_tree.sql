@@ -100,9 +100,9 @@ families AS (
     SELECT direction, via, count(*) FROM ranked_ancestors GROUP BY direction, via
 ),
 totals AS (
-    SELECT 'down' AS direction, count(*) AS models, sum(downloads)::BIGINT AS total_downloads FROM ranked_descendants
+    SELECT 'down' AS direction, count(*) AS models, sum(downloads) AS total_downloads FROM ranked_descendants
     UNION ALL
-    SELECT direction, count(*), sum(downloads)::BIGINT FROM ranked_ancestors GROUP BY direction
+    SELECT direction, count(*), sum(downloads) FROM ranked_ancestors GROUP BY direction
 ),
 shown AS (
     SELECT

@@ -19,9 +19,9 @@ WITH units AS (
     FROM weighted_units($per::VARCHAR, $weight::VARCHAR, $since::TIMESTAMP, $until::TIMESTAMP, $cutoff::VARCHAR)
 ),
 counts AS (
-    SELECT n::BIGINT AS n FROM units WHERE $per = 'model' AND n IS NOT NULL  -- each is a unit
+    SELECT n FROM units WHERE $per = 'model' AND n IS NOT NULL  -- each is a unit
     UNION ALL
-    SELECT sum(n)::BIGINT FROM units WHERE $per <> 'model' AND unit IS NOT NULL GROUP BY unit HAVING count(n) > 0
+    SELECT sum(n) FROM units WHERE $per <> 'model' AND unit IS NOT NULL GROUP BY unit HAVING count(n) > 0
 ),
 ranked AS (  -- those with as many downloads together
     SELECT
@@ -51,8 +51,8 @@ SELECT
     points.units,
     total_units,
     round(points.units / total_units, 9) AS share_of_units,
-    coalesce(cumulative - (place - points.units) * n, 0)::BIGINT AS numerator,
-    total::BIGINT AS denominator,
+    coalesce(cumulative - (place - points.units) * n, 0) AS numerator,
+    total AS denominator,
     round(numerator / nullif(total, 0), 9) AS share,
     round(coverage, 6) AS coverage
 FROM (FROM points, totals SELECT points.units, totals.units AS total_units, total, coverage) AS points

@@ -120,8 +120,8 @@ SELECT
         WHEN '(unknown)' THEN NULL
         ELSE 'transformers 4'
     END AS needs,
-    n::BIGINT AS numerator,
-    known::BIGINT AS denominator,
+    n AS numerator,
+    known AS denominator,
     CASE WHEN class <> '(unknown)' THEN round(n / nullif(known, 0), 9) END AS share,
     round(known / nullif(total, 0), 6) AS coverage,
     models::BIGINT AS models,

@@ -69,8 +69,8 @@ classes AS (
 )
 SELECT
     class,
-    coalesce(n, 0)::BIGINT AS numerator,
-    coalesce(sum(n) OVER (), 0)::BIGINT AS denominator,
+    coalesce(n, 0) AS numerator,
+    coalesce(sum(n) OVER (), 0) AS denominator,
     round(numerator / nullif(denominator, 0), 9) AS share,
     round(denominator / (SELECT sum(tally.n) FROM tally), 6) AS coverage,
     is_small(coalesce(models, 0), sum(models) OVER ()) AS small

@@ -55,8 +55,8 @@ counted AS (
 )
 SELECT
     value,
-    n::BIGINT AS numerator,
-    known::BIGINT AS denominator,
+    n AS numerator,
+    known AS denominator,
     round(n / nullif(known, 0), 9) AS share,
     round(known / nullif(total, 0), 6) AS coverage,
     models::BIGINT AS models,

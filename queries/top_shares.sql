@@ -21,9 +21,9 @@ WITH units AS (
     FROM weighted_units($per::VARCHAR, $weight::VARCHAR, $since::TIMESTAMP, $until::TIMESTAMP, $cutoff::VARCHAR)
 ),
 counts AS (
-    SELECT n::BIGINT AS n FROM units WHERE $per = 'model' AND n IS NOT NULL  -- each is a unit
+    SELECT n FROM units WHERE $per = 'model' AND n IS NOT NULL  -- each is a unit
     UNION ALL
-    SELECT sum(n)::BIGINT FROM units WHERE $per <> 'model' AND unit IS NOT NULL GROUP BY unit HAVING count(n) > 0
+    SELECT sum(n) FROM units WHERE $per <> 'model' AND unit IS NOT NULL GROUP BY unit HAVING count(n) > 0
 ),
 ranked AS (
     SELECT
@@ -35,7 +35,7 @@ ranked AS (
 ),
 totals AS (
     SELECT
-        count(*) AS units, sum(n)::BIGINT AS total,
+        count(*) AS units, sum(n) AS total,
         count(*) FILTER (n = 0) AS units_with_none,
         count(*) FILTER (n < $under::INTEGER) AS units_under,
         sum(place * n::DOUBLE) AS weighted,
@@ -50,7 +50,7 @@ levels AS (
 )
 SELECT
     name,
-    cumulative::BIGINT AS numerator,
+    cumulative AS numerator,
     total AS denominator,
     round(numerator / nullif(denominator, 0), 9) AS share,
     round(coverage, 6) AS coverage

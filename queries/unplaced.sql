@@ -28,11 +28,11 @@ unplaced AS (
     WHERE name IS NOT NULL AND NOT (kind = 'ending' AND regexp_full_match(name, '\d+')) AND ($kind::VARCHAR IS NULL OR kind = $kind)
 ),
 counted AS (
-    SELECT kind, name, count(*) AS models, coalesce(sum(downloads), 0)::BIGINT AS downloads
+    SELECT kind, name, count(*) AS models, coalesce(sum(downloads), 0) AS downloads
     FROM unplaced
     GROUP BY kind, name
     UNION ALL
-    SELECT kind, '(any)', count(*), coalesce(sum(downloads), 0)::BIGINT
+    SELECT kind, '(any)', count(*), coalesce(sum(downloads), 0)
     FROM (SELECT DISTINCT kind, id, downloads FROM unplaced)
     GROUP BY kind
 ),

@@ -8,11 +8,9 @@
 -- chart: ...
 """
 
-import gc
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -199,11 +197,10 @@ class Query:
         """Return the rows over the relation `census` of `store` as dicts. Raises: see `bind`."""
         cursor = store.execute(self.sql, self.bind(store, parameters))
         columns = [column[0] for column in cursor.description]
-        with _pause_collector():
-            rows = cursor.fetchall()
-            if any(str(column[1]).startswith("DECIMAL") for column in cursor.description):
-                rows = list(map(convert_decimals, rows))
-            return [dict(zip(columns, row, strict=True)) for row in rows]
+        rows = cursor.fetchall()
+        if any(str(column[1]).startswith("DECIMAL") for column in cursor.description):
+            rows = list(map(convert_decimals, rows))
+        return [dict(zip(columns, row, strict=True)) for row in rows]
 
     def list_columns(self, store: Store, parameters: Mapping[str, object]) -> list[str]:
         """Return the names of the columns, without running the query. Raises: see `bind`."""
@@ -249,18 +246,6 @@ class Query:
         if isinstance(since, datetime) and isinstance(until, datetime) and since >= until:
             raise InvalidRequestError(f"since ({since}) must lie before until ({until}).")
         return values
-
-
-@contextmanager
-def _pause_collector() -> Iterator[None]:
-    """Make many objects without Python's search for cycles, which takes as long as making them."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 def _list_words(sql: str) -> set[str]:

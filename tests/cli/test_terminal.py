@@ -311,3 +311,11 @@ def test_pipe_has_the_width_that_columns_names(db, run_cli, monkeypatch):
         _, out, _ = run_cli("report", "--year", "2022", "--full", "--db", db)
         widest = max(cell_len(line) for line in out.splitlines())
         assert columns - 12 <= widest <= columns
+
+
+def test_terminal_has_its_own_width_where_columns_names_none(db, tmp_path):
+    for text in ("0", "x"):
+        arguments = ("report", "--year", "2022", "--full", "--db", db)
+        code, out, err = run_on_terminal(tmp_path, *arguments, columns=100, COLUMNS=text)
+        assert code == 0, err
+        assert 88 <= max(cell_len(line) for line in strip_styles(out).splitlines()) <= 100

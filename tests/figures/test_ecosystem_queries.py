@@ -1,12 +1,12 @@
 """Queries about downloads, composition, formats and growth, on models counted by hand."""
 
 import json
-from datetime import datetime
+from datetime import UTC, datetime
 
 import pytest
 from dumps import ingest_models
 
-from hfscan.figures import SnapshotView
+from hfscan.figures import SnapshotView, list_queries, load
 from hfscan.store import Store
 
 
@@ -390,3 +390,37 @@ def test_models_at_the_cutoff_are_of_no_period(run_query, query, parameters, per
     assert {name: row["numerator"] for name, row in excluded.items()} == {period: 1}
     only = run_query(models, query, per=per, cutoff="only", **parameters)
     assert {name: row["numerator"] for name, row in only.items()} == {"(older)": 2}
+
+
+MOST = 2**63 - 1  # downloads of one model: the largest number that a snapshot holds
+COUNTING = [name for name in list_queries() if "downloads" in load(name).sql]
+
+
+@pytest.mark.parametrize("name", COUNTING)
+def test_sums_of_downloads_have_no_bound(tmp_path, name):
+    """Three models have more than 64 bits together, with every parameter that counts them."""
+    models = [
+        model(
+            f"ann/{n}", MOST, files=["tf_model.h5"], library_name="transformers", likes=MOST,
+            pipeline_tag="x", createdAt=f"2023-05-0{n}T00:00:00.000Z", downloadsAllTime=MOST,
+        )
+        | {"tags": ["transformers", "tf", "en", "license:mit", "base_model:ann/1"]}
+        for n in (1, 2, 3)
+    ]  # fmt: skip
+    for day in (1, 2):
+        ingest_models(
+            tmp_path / "h.duckdb", models, day=datetime(2024, 7, day, tzinfo=UTC), complete=True
+        )
+    query = load(name)
+    allowed = {parameter.name: parameter.values for parameter in query.parameters}
+    with Store.open(tmp_path / "h.duckdb") as store:
+        view = SnapshotView.latest(store)
+        for weight in allowed.get("weight", ("",)):
+            for per in allowed.get("per", ("",)):
+                given = {"weight": weight, "per": per, "earlier": 1, "later": 2, "model": "ann/1"}
+                rows = view.run(
+                    name, {key: given[key] for key in given.keys() & allowed if given[key]}
+                )
+                if weight not in ("", "models", "authors"):
+                    totals = {row["denominator"] for row in rows if "denominator" in row}
+                    assert not totals or max(filter(None, totals)) in (2 * MOST, 3 * MOST)

@@ -53,13 +53,22 @@ def write_table(table: Table, out: TextIO) -> None:
 
 
 def open_console(out: TextIO) -> Console:
-    """Return a console; in colour only on a terminal, and if NO_COLOR is unset.
+    """Return a console; in colour only on a terminal, and if NO_COLOR is unset."""
+    return Console(file=out, width=_find_width(out), highlight=False)
 
-    A pipe or a file has the width that COLUMNS names.
+
+def _find_width(out: TextIO) -> int:
+    """Return the columns that COLUMNS names, else those of the terminal; 80 in a pipe or file.
+
+    Of a pipe, rich would take the width of the terminal that stdin is, and 0 from COLUMNS=0.
     """
     columns = os.environ.get("COLUMNS", "")
-    width = int(columns) if columns.isdecimal() and int(columns) > 0 else _COLUMNS
-    return Console(file=out, width=None if out.isatty() else width, highlight=False)
+    if columns.isdecimal() and int(columns) > 0:
+        return int(columns)
+    try:
+        return os.get_terminal_size(out.fileno()).columns or _COLUMNS
+    except (OSError, ValueError):  # no terminal, or no file
+        return _COLUMNS
 
 
 def print_text(console: Console, text: str, style: str = "") -> None:

@@ -275,8 +275,8 @@ SELECT
     covering.id AS snapshot, observed_to AS observed_at,
     covering.id IN (SELECT snapshot FROM implausible_snapshots) AS is_partial,
     count(states.series_id) AS models,
-    sum(downloads)::BIGINT AS downloads, count(downloads) AS with_downloads,
-    sum(likes)::BIGINT AS likes, count(likes) AS with_likes
+    sum(downloads) AS downloads, count(downloads) AS with_downloads,
+    sum(likes) AS likes, count(likes) AS with_likes
 FROM covering LEFT JOIN states ON states.series_id = covering.series_id
     AND position >= valid_from AND (valid_to IS NULL OR position < valid_to)
 GROUP BY ALL;
