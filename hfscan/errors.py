@@ -3,11 +3,43 @@
 The command line prints the message on stderr and exits with `exit_code`.
 """
 
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Wording:
+    """A part of a message that the command line and the Python API word differently."""
+
+    command: str
+    python: str = ""
+
+
+def option(name: str, argument: str | None = None) -> Wording:
+    """Return the name of an option; in Python that of its `argument`, by default the same name."""
+    return Wording(f"--{name}", argument or name.replace("-", "_"))
+
+
+DB = option("db", "path")
+
 
 class HfscanError(Exception):
-    """Base class of all errors that hfscan raises on purpose."""
+    """Base class of all errors that hfscan raises on purpose.
+
+    `parts`: those of the message, where options of the command line have a `Wording`.
+    """
 
     exit_code = 1
+
+    def __init__(self, *parts: str | Wording) -> None:
+        super().__init__(*parts)
+
+    def __str__(self) -> str:
+        return "".join(part.command if isinstance(part, Wording) else part for part in self.args)
+
+    @property
+    def python_message(self) -> str:
+        """The message as the Python API words it."""
+        return "".join(part.python if isinstance(part, Wording) else part for part in self.args)
 
     def __init_subclass__(cls, exit_code: int | None = None) -> None:
         if exit_code is not None:

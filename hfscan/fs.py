@@ -16,7 +16,7 @@ from typing import BinaryIO
 import filelock
 
 from hfscan._logging import LOGGER
-from hfscan.errors import DatabaseError, StorageError
+from hfscan.errors import DatabaseError, StorageError, Wording
 from hfscan.paths import follow_link, lock_file
 
 _FULL = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
@@ -37,7 +37,7 @@ def acquire_lock(path: Path) -> filelock.BaseFileLock:
 
 
 @contextlib.contextmanager
-def hold_lock(target: Path, advice: str) -> Iterator[None]:
+def hold_lock(target: Path, advice: str | Wording) -> Iterator[None]:
     """Let only one process at a time write a file or folder; log who does, and wait.
 
     The lock is a file beside it, there only while it is held. The operating system releases the
@@ -190,23 +190,24 @@ def sync(file: BinaryIO) -> None:
     os.fsync(file.fileno())
 
 
+NAME_DATABASE = Wording("name a database elsewhere with --db", "name a database elsewhere")
+"""Advice where the folder of a database cannot be written."""
+
+
 @contextlib.contextmanager
-def translate_os_errors(
-    folder: Path, advice: str = "name a database elsewhere with --db"
-) -> Iterator[None]:
+def translate_os_errors(folder: Path, advice: str | Wording = NAME_DATABASE) -> Iterator[None]:
     """Raise StorageError, with advice, where the disk is full or the folder cannot be written."""
     try:
         yield
     except OSError as error:
+        message: tuple[str | Wording, ...]
         if error.errno in _FULL:
-            message = f"The disk that holds {folder} is full. Free some space"
+            message = (f"The disk that holds {folder} is full. Free some space",)
         elif error.errno == errno.ENOENT:
-            message = f"{folder} is not there. Make the folder, or {advice}"
+            message = (f"{folder} is not there. Make the folder, or ", advice)
         else:
-            message = (
-                f"{folder} cannot be written: {error.strerror or error}. Make it writable, or "
-                f"{advice}"
-            )
+            reason = error.strerror or error
+            message = (f"{folder} cannot be written: {reason}. Make it writable, or ", advice)
         raise StorageError(
-            f"{message}, and run the same command again. Stored data is not affected."
+            *message, ", and run the same command again. Stored data is not affected."
         ) from error

@@ -16,7 +16,6 @@ from mcp_types import ToolAnnotations
 
 from hfscan._version import __version__
 from hfscan.api import Database
-from hfscan.api.calls import word_for_api
 from hfscan.errors import HfscanError
 from hfscan.figures import Definition, Grouping, SnapshotView, Weight, list_queries, load
 from hfscan.figures.queries import Query
@@ -62,7 +61,7 @@ def _to_tool(function: Callable[..., Any], lock: Lock) -> Callable[..., str]:
             with lock:
                 return encode_json(function(**arguments), indent=None)
         except HfscanError as error:
-            raise ToolError(word_for_api(str(error))) from error
+            raise ToolError(error.python_message) from error
 
     return tool
 

@@ -11,7 +11,7 @@ from dumps import ingest_models
 
 import hfscan
 from hfscan.cli import cli
-from hfscan.errors import DatabaseError, InvalidRequestError, NotFoundError
+from hfscan.errors import DatabaseError, InvalidRequestError, NotFoundError, QueryLimitError
 
 
 @pytest.fixture
@@ -291,6 +291,31 @@ def test_sql_reads_only_the_database(database, tmp_path):
     with hfscan.open_database(tmp_path / "h.duckdb") as second:
         assert len(second.query("SELECT id FROM census")) == 5
         assert len(second.query("formats")) == len(database.query("formats"))
+
+
+def test_text_of_the_user_stays_as_it_is(database, tmp_path):
+    """Also where it looks like an option or a command of hfscan."""
+    with pytest.raises(NotFoundError, match="has no model 'a/--compare-year'"):
+        database.explain("a/--compare-year")
+    with pytest.raises(InvalidRequestError, match='column "--as-of" not found'):
+        database.query('SELECT "--as-of" FROM census')
+    with pytest.raises(DatabaseError) as missing:
+        hfscan.open_database(tmp_path / "my --db file.duckdb")
+    assert "my --db file.duckdb. Create one with `hfscan crawl`" in str(missing.value)
+    assert str(missing.value).endswith("or name another file with path.")
+    with pytest.raises(QueryLimitError, match=r"Select less, or aggregate earlier\.$"):
+        database.query("SELECT list(range) FROM range(1000000000000) WHERE range <> -1")
+
+
+def test_whole_numbers_of_numpy_are_numbers(database):
+    numpy = pytest.importorskip("numpy")
+    year = numpy.int64(2022)
+    figure = database.figure("exclusive", framework="pytorch", year=year)
+    assert figure.numerator == 2
+    assert database.report(year=year, exclude_top_authors=numpy.int32(0)).figures
+    assert len(database.query("concentration", top=numpy.uint8(1), snapshot=numpy.int16(1))) == 1
+    with pytest.raises(InvalidRequestError, match="year takes a whole number"):
+        database.figures(year=numpy.float64(2022))
 
 
 def test_messages_name_arguments_not_options(database, tmp_path):

@@ -2,9 +2,9 @@
 
 import functools
 import inspect
-import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from numbers import Integral
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -15,7 +15,7 @@ Owner = TypeVar("Owner")
 Result = TypeVar("Result")
 
 _NUMBER = (
-    lambda value: isinstance(value, int) and not isinstance(value, bool), "a whole number",
+    lambda value: isinstance(value, Integral) and not isinstance(value, bool), "a whole number",
 )  # fmt: skip
 _TEXT = (lambda value: isinstance(value, str), "a text")
 _KINDS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
@@ -37,9 +37,6 @@ _KINDS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
 }  # fmt: skip
 """Argument -> whether a value has its type, and that type in words."""
 
-_ARGUMENTS = {"db": "path", "from": "path"}
-"""Option of the command line -> argument, where the names differ."""
-
 
 def checked(
     method: Callable[Concatenate[Owner, Arguments], Result],
@@ -52,11 +49,16 @@ def checked(
 
     @functools.wraps(method)
     def call(self: Owner, /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
-        for name, value in _flatten(signature.bind(self, *args, **kwargs).arguments):
-            has_type, description = _KINDS.get(name, (None, ""))
-            if has_type and value is not None and not has_type(value):
-                raise InvalidRequestError(f"{name} takes {description}, not {value!r}.")
-        return named(self, *args, **kwargs)
+        bound = signature.bind(self, *args, **kwargs)
+        # `parameters` of queries check their own
+        for given in (bound.arguments, bound.arguments.get("options", {})):
+            for name, value in given.items():
+                has_type, description = _KINDS.get(name, (None, ""))
+                if has_type and value is not None and not has_type(value):
+                    raise InvalidRequestError(f"{name} takes {description}, not {value!r}.")
+                if isinstance(value, Integral) and not isinstance(value, bool):
+                    given[name] = int(value)  # also of numpy
+        return named(*bound.args, **bound.kwargs)
 
     return call
 
@@ -69,32 +71,7 @@ def name_arguments(function: Callable[Arguments, Result]) -> Callable[Arguments,
         try:
             return function(*args, **kwargs)
         except HfscanError as error:
-            error.args = tuple(map(word_for_api, map(str, error.args)))
+            error.args = (error.python_message,)
             raise
 
     return call
-
-
-def _flatten(arguments: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    for name, value in arguments.items():
-        if name == "options":
-            yield from value.items()
-        elif name != "parameters":  # of queries, which check their own
-            yield name, value
-
-
-def word_for_api(message: str) -> str:
-    """Return the message with `compare_year` for --compare-year, but commands as they are."""
-    return _COMMAND_OR_OPTION.sub(_name_argument, _LIMIT_ADVICE.sub("", message))
-
-
-_LIMIT_ADVICE = re.compile(r", or raise --max-\w+")  # which only commands can
-
-_COMMAND_OR_OPTION = re.compile(r"`[^`]*`|hfscan [^,;:]*?(?=[,;:]|\. |\.?$)|--([a-z]+(?:-[a-z]+)*)")
-
-
-def _name_argument(match: re.Match[str]) -> str:
-    if match[1] is None:
-        return match[0]
-    name = match[1].replace("-", "_")
-    return _ARGUMENTS.get(name, name)

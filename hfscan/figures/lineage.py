@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from hfscan.errors import NotFoundError
+from hfscan.errors import NotFoundError, option
 from hfscan.figures.view import SnapshotView
 
 
@@ -17,8 +17,9 @@ def find_lineage(
     """
     if {"tags", "base_models"} <= set(view.snapshot.missing_columns):
         raise NotFoundError(
-            f"Snapshot {view.snapshot.id} has neither tags nor base models. Choose another with "
-            "--snapshot."
+            f"Snapshot {view.snapshot.id} has neither tags nor base models. Choose another with ",
+            option("snapshot"),
+            ".",
         )
     limits = {"up": max(up, 1), "down": max(down, 1), "top": top}
     try:

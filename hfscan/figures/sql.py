@@ -13,7 +13,7 @@ import duckdb
 from duckdb import StatementType
 from duckdb.sqltypes import DuckDBPyType
 
-from hfscan.errors import InvalidRequestError, QueryLimitError
+from hfscan.errors import InvalidRequestError, QueryLimitError, Wording
 from hfscan.figures.queries import Query, convert_decimals, is_query_name, load
 from hfscan.figures.view import SnapshotView
 from hfscan.interrupt import REPEAT_SECONDS
@@ -235,8 +235,9 @@ def _translate_errors(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
         is_disk = "max_temp_directory_size" in str(error)
         resource = "temporary disk space" if is_disk else "memory"
         raise QueryLimitError(
-            f"The query needs more {resource} than allowed. Select less, aggregate earlier, or "
-            f"raise --max-{'disk' if is_disk else 'memory'}."
+            f"The query needs more {resource} than allowed. Select less, or aggregate earlier",
+            Wording(f", or raise --max-{'disk' if is_disk else 'memory'}"),
+            ".",
         ) from error
     except duckdb.PermissionException as error:
         raise InvalidRequestError(

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from hfscan.choices import Weight
-from hfscan.errors import NotFoundError
+from hfscan.errors import NotFoundError, option
 from hfscan.figures.figure import LARGEST_KEYS, Figure, FigureRequest
 from hfscan.figures.per_snapshot import add_zeros, list_complete, run_per_snapshot
 from hfscan.figures.queries import load
@@ -188,7 +188,9 @@ def compare_snapshots(
             if not known:
                 raise NotFoundError(
                     f"No snapshot of the entire Hub supports the definition {definition}. Crawl "
-                    "without a scope, import a census, or omit --by-snapshot."
+                    "without a scope, import a census, or omit ",
+                    option("by-snapshot"),
+                    ".",
                 )
             result = run_per_snapshot(view.store, query, values, as_of=as_of)
             rows = [row for row in result if row["snapshot"] in known]

@@ -6,13 +6,16 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from hfscan.errors import HubRefusedError
+from hfscan.errors import HubRefusedError, Wording
 from hfscan.text import sanitize
 
 _PLAIN = re.compile(r"[\w.:/\[\]-]{0,100}")
 _HOST = re.compile(r"[\w.:-]+")
 _MIN_SECRET = 6  # characters; masking shorter ones would garble texts
 _secrets: set[str] = set()
+
+
+_ENDPOINT = Wording("--endpoint, HF_ENDPOINT", "HF_ENDPOINT")
 
 
 def parse_endpoint(text: str) -> httpx.URL:
@@ -22,9 +25,11 @@ def parse_endpoint(text: str) -> httpx.URL:
     """
     if any(mark in text for mark in "@?#\\"):
         raise HubRefusedError(
-            "The endpoint (--endpoint, HF_ENDPOINT) must not hold a user name, a password, a query "
-            "or a fragment: it is stored with the data and shown. Give the address alone, like "
-            "https://huggingface.co, and a token in HF_TOKEN or with `hf auth login`."
+            "The endpoint (",
+            _ENDPOINT,
+            ") must not hold a user name, a password, a query or a fragment: it is stored with the "
+            "data and shown. Give the address alone, like https://huggingface.co, and a token in "
+            "HF_TOKEN or with `hf auth login`.",
         )
     try:
         url = httpx.URL(text)
@@ -33,8 +38,9 @@ def parse_endpoint(text: str) -> httpx.URL:
     if url.scheme not in ("http", "https") or not _HOST.fullmatch(url.host):
         name = repr(text) if _PLAIN.fullmatch(text) else "This text"
         raise HubRefusedError(
-            f"{name} is no endpoint (--endpoint, HF_ENDPOINT). Give one like "
-            "https://huggingface.co."
+            f"{name} is no endpoint (",
+            _ENDPOINT,
+            "). Give one like https://huggingface.co.",
         )
     return url
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from hfscan.errors import InvalidRequestError, NotFoundError
+from hfscan.errors import InvalidRequestError, NotFoundError, option
 from hfscan.figures import (
     ALL,
     Period,
@@ -210,14 +210,16 @@ def _check_answered(name: str, request: ReportRequest, sections: Sequence[Sectio
     figures = [figure for part in sections if not part.vary_by for figure in part.figures]
     if figures:
         check_not_empty(figures, request.exclude_top_authors)
-    for option in ("account_groups",) if figures else _FRAMEWORK_OPTIONS:
-        value = getattr(request, option)
-        used = [part.parameters[option] for part in sections if option in part.parameters]
-        if option == "weight":  # some sections have one of their own
+    for key in ("account_groups",) if figures else _FRAMEWORK_OPTIONS:
+        value = getattr(request, key)
+        used = [part.parameters[key] for part in sections if key in part.parameters]
+        if key == "weight":  # some sections have one of their own
             used = [weight for weight in used if weight == value]
-        if value != getattr(ReportRequest(), option) and not used:
+        if value != getattr(ReportRequest(), key) and not used:
             raise InvalidRequestError(
-                f"The report {name} does not depend on --{option.replace('_', '-')}. Omit it."
+                f"The report {name} does not depend on ",
+                option(key.replace("_", "-")),
+                ". Omit it.",
             )
     # without a requested grouping, all months and years are shown
     unlimited = {None} if request.by else {None, "month", "year"}
@@ -226,8 +228,11 @@ def _check_answered(name: str, request: ReportRequest, sections: Sequence[Sectio
         raise InvalidRequestError(f"The report {name} cannot be grouped by {request.by}.")
     if request.top is not None and not groupings:
         raise InvalidRequestError(
-            f"The report {name} shows no groups, so --top {request.top} has no effect. Name a "
-            "grouping with --by."
+            f"The report {name} shows no groups, so ",
+            option("top"),
+            f" {request.top} has no effect. Name a grouping with ",
+            option("by"),
+            ".",
         )
 
 

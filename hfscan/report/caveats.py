@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from hfscan.errors import NotFoundError
+from hfscan.errors import NotFoundError, option
 from hfscan.figures import Figure, Flag
 from hfscan.store import Snapshot
 
@@ -83,7 +83,9 @@ def describe_limits(snapshot: Snapshot) -> list[str]:
         problem = "no readable tags" if is_unreadable else "no tags"
         raise NotFoundError(
             f"Snapshot {snapshot.id} has {problem} and no file names, so it does not show which "
-            "frameworks its models support. Choose another with --snapshot."
+            "frameworks its models support. Choose another with ",
+            option("snapshot"),
+            ".",
         )
     notes += describe_unreadable(snapshot)
     if "tags" in snapshot.missing_columns:

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from hfscan.errors import InvalidRequestError
+from hfscan.errors import InvalidRequestError, option
 from hfscan.figures import SnapshotView
 from hfscan.report.build import build
 from hfscan.report.comparison import compare
@@ -32,24 +32,30 @@ def build_report(
     year = request.year
     if request.transformers and request.definition not in (None, "loadable"):
         raise InvalidRequestError(
-            f"--transformers has no effect on --definition {request.definition}. Omit one of them."
-        )
+            option("transformers"), " has no effect on ", option("definition"),
+            f" {request.definition}. Omit one of them.",
+        )  # fmt: skip
     if compare_year is not None and year is None:
-        raise InvalidRequestError("--compare-year requires --year.")
+        raise InvalidRequestError(option("compare-year"), " requires ", option("year"), ".")
     if compare_year == year and compare_year is not None and compare_snapshot is None:
         raise InvalidRequestError(
-            f"--compare-year {year} is the same as --year. Choose another year."
-        )
+            option("compare-year"), f" {year} is the same as ", option("year"),
+            ". Choose another year.",
+        )  # fmt: skip
     is_comparison = (compare_year, compare_snapshot) != (None, None)
     if name and is_database_report(name, where):
         if request != ReportRequest() or is_comparison or (snapshot, as_of) != (None, None):
             raise InvalidRequestError(
-                f"Report {name!r} covers the whole database. It cannot be combined with --year, "
-                "--snapshot, --as-of or other filters."
-            )
+                f"Report {name!r} covers the whole database. It cannot be combined with ",
+                option("year"), ", ", option("snapshot"), ", ", option("as-of"),
+                " or other filters.",
+            )  # fmt: skip
         return build_database_report(store, name, where=where)
     if name == "compare" and not is_comparison:
-        raise InvalidRequestError("--name compare requires --compare-year or --compare-snapshot.")
+        raise InvalidRequestError(
+            option("name"), " compare requires ", option("compare-year"), " or ",
+            option("compare-snapshot"), ".",
+        )  # fmt: skip
     view = SnapshotView.choose(store, request.period, snapshot=snapshot, as_of=as_of)
     if not is_comparison:
         return build(view, request, name=name, where=where)
@@ -59,7 +65,8 @@ def build_report(
     )
     if (other_view.snapshot.id, other_request.year) == (view.snapshot.id, year):
         raise InvalidRequestError(
-            f"--compare-snapshot {compare_snapshot} is the snapshot of the report. Choose another."
+            option("compare-snapshot"),
+            f" {compare_snapshot} is the snapshot of the report. Choose another.",
         )
     if request.definition == "loadable":  # with the same release on both sides
         release = request.transformers or max(view.transformers, other_view.transformers)

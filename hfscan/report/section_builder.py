@@ -6,7 +6,7 @@ from functools import cached_property
 from itertools import chain
 from typing import Any
 
-from hfscan.errors import InvalidRequestError
+from hfscan.errors import InvalidRequestError, option
 from hfscan.figures import (
     ALL,
     WEIGHTS,
@@ -116,8 +116,9 @@ class SectionBuilder:
                 return None
             if rows and "needs_account_groups" in spec and not any(row["coverage"] for row in rows):
                 raise InvalidRequestError(
-                    "No account of --account-groups has models here. Accounts are compared as they "
-                    "are spelled."
+                    "No account of ",
+                    option("account-groups"),
+                    " has models here. Accounts are compared as they are spelled.",
                 )
         if spec.get("by") == "requested" and by in _GROUPING_NOTES:
             spec = spec | {"note": " ".join(filter(None, (spec.get("note"), _GROUPING_NOTES[by])))}

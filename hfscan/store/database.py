@@ -10,9 +10,9 @@ from typing import Any
 import duckdb
 
 from hfscan._version import __version__
-from hfscan.errors import DatabaseError
+from hfscan.errors import DB, DatabaseError
 from hfscan.frameworks import is_current, reclassify
-from hfscan.fs import hold_lock
+from hfscan.fs import NAME_DATABASE, hold_lock
 from hfscan.interrupt import register
 from hfscan.paths import follow_link
 from hfscan.sql import identifier, literal
@@ -57,12 +57,14 @@ class Store:
         _check_regular(path)
         with contextlib.ExitStack() as lock:
             if write:
-                lock.enter_context(hold_lock(path, "name a database elsewhere with --db"))
+                lock.enter_context(hold_lock(path, NAME_DATABASE))
             is_new = not path.exists()
             if is_new and not write:
                 raise DatabaseError(
                     f"There is no database at {path}. Create one with `hfscan crawl` or "
-                    "`hfscan demo`, or name another file with --db."
+                    "`hfscan demo`, or name another file with ",
+                    DB,
+                    ".",
                 )
             if is_new:
                 create_database(path)
@@ -94,14 +96,16 @@ class Store:
             row = self.execute("SELECT schema_version, hfscan_version FROM metadata").fetchone()
         except (duckdb.CatalogException, duckdb.BinderException) as error:
             raise DatabaseError(
-                f"{self.path} is a DuckDB file, but not hfscan's. Name another file with --db."
+                f"{self.path} is a DuckDB file, but not hfscan's. Name another file with ", DB, "."
             ) from error
         version, release = row or (None, "unknown")
         if version != SCHEMA_VERSION:
             raise DatabaseError(
                 f"{self.path} was made by hfscan {release} with schema {version}; this hfscan "
                 f"{__version__} reads schema {SCHEMA_VERSION}. Use that release, or another file "
-                "with --db."
+                "with ",
+                DB,
+                ".",
             )
 
     def execute(self, sql: str, parameters: Parameters = None) -> duckdb.DuckDBPyConnection:
@@ -237,19 +241,24 @@ def _check_regular(path: Path) -> None:
     """
     if path.is_symlink():
         raise DatabaseError(
-            f"{path} is a symbolic link that leads back to itself. Name another file with --db, or "
-            "remove the link."
+            f"{path} is a symbolic link that leads back to itself. Name another file with ",
+            DB,
+            ", or remove the link.",
         )
     if os.name == "posix" and "\\" in str(path.absolute()):  # DuckDB takes it for a slash
         raise DatabaseError(
             f"{path} cannot be opened: DuckDB does not support backslashes in paths. Name another "
-            "file with --db."
+            "file with ",
+            DB,
+            ".",
         )
     if path.is_dir():
-        raise DatabaseError(f"{path} is a folder. Name a file in it with --db.")
+        raise DatabaseError(f"{path} is a folder. Name a file in it with ", DB, ".")
     if path.exists() and not path.is_file():
         raise DatabaseError(
-            f"{path} is not a regular file (e.g. a pipe or a device). Name another file with --db."
+            f"{path} is not a regular file (e.g. a pipe or a device). Name another file with ",
+            DB,
+            ".",
         )
 
 
@@ -263,14 +272,18 @@ def _check_header(path: Path) -> None:
             head = file.read(16)
     except OSError as error:
         raise DatabaseError(
-            f"{path} cannot be read: {error.strerror}. Make it readable, or name another file with "
-            "--db."
+            f"{path} cannot be read: {error.strerror}. Make it readable, or name another file "
+            "with ",
+            DB,
+            ".",
         ) from error
     if head[8:12] != b"DUCK":
         found = "empty" if not head else "a SQLite database" if head.startswith(b"SQLite") else ""
-        advice = " with --db, or delete this file to start again." if not head else " with --db."
+        advice = "." if head else ", or delete this file to start again."
         raise DatabaseError(
-            f"{path} is {found and found + ', '}not a DuckDB database. Name another file{advice}"
+            f"{path} is {found and found + ', '}not a DuckDB database. Name another file with ",
+            DB,
+            advice,
         )
 
 

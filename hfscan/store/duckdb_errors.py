@@ -7,7 +7,7 @@ from pathlib import Path
 
 import duckdb
 
-from hfscan.errors import DatabaseError, HfscanError, InvalidRequestError, StorageError
+from hfscan.errors import DB, DatabaseError, HfscanError, InvalidRequestError, StorageError
 
 _FULL = re.compile(
     "No space left|disk is full|write file|out of disk|offload|File too large", re.IGNORECASE
@@ -92,12 +92,16 @@ def explain(error: duckdb.Error, path: Path) -> HfscanError:
     if _DENIED.search(text):
         return StorageError(
             f"{path} cannot be opened: {text}. Make the file and its folder accessible, or name "
-            "a database elsewhere with --db."
+            "a database elsewhere with ",
+            DB,
+            ".",
         )
     if "version number" in text:
         return DatabaseError(
             f"{path} was written by another version of DuckDB: {text}. Update the package duckdb, "
-            "or name another file with --db."
+            "or name another file with ",
+            DB,
+            ".",
         )
     if isinstance(error, _INVALID_VALUE):
         return InvalidRequestError(
@@ -106,5 +110,7 @@ def explain(error: duckdb.Error, path: Path) -> HfscanError:
         )
     return DatabaseError(
         f"{path} cannot be read: {text}. It is damaged, or was changed by another program. Restore "
-        "a copy of it, or begin a new database in another file with --db."
+        "a copy of it, or begin a new database in another file with ",
+        DB,
+        ".",
     )

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from hfscan.errors import NotFoundError
+from hfscan.errors import NotFoundError, Wording, option
 from hfscan.objectid import CUTOFF_START
 from hfscan.paths import journal_dir
 from hfscan.scope import Scope
@@ -206,18 +206,20 @@ def choose_snapshot(
                 candidate.id,
             ),
         )
+    message: tuple[str | Wording, ...]
     if not has_period:
-        message = "No snapshot covers models of every age. Ask for a year."
+        message = ("No snapshot covers models of every age. Ask for a year.",)
     elif not dated:
         message = (
-            "The snapshot has no creation dates, so it cannot answer for a year. Leave --year "
-            "out, or choose another snapshot."
+            "The snapshot has no creation dates, so it cannot answer for a year. Leave ",
+            option("year"),
+            " out, or choose another snapshot.",
         )
     else:
         first = f" from {since:%F}" if since else ""
         last = f" to {until - timedelta(days=1):%F}" if until else ""
-        message = f"No snapshot covers the requested period,{first}{last}."
-    raise NotFoundError(f"{message} {_describe_all(known)}")
+        message = (f"No snapshot covers the requested period,{first}{last}.",)
+    raise NotFoundError(*message, f" {_describe_all(known)}")
 
 
 def latest_snapshot(
