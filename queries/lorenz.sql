@@ -15,13 +15,8 @@
 -- chart: curve x=share_of_units y=share
 -- units: how many of the least downloaded models, accounts or libraries there are up to this point; numerator: their
 -- downloads together. All are ranked as in top_shares.
-WITH units AS (
-    FROM weighted_units($per::VARCHAR, $weight::VARCHAR, $since::TIMESTAMP, $until::TIMESTAMP, $cutoff::VARCHAR)
-),
-counts AS (
-    SELECT n FROM units WHERE $per = 'model' AND n IS NOT NULL  -- each is a unit
-    UNION ALL
-    SELECT sum(n) FROM units WHERE $per <> 'model' AND unit IS NOT NULL GROUP BY unit HAVING count(n) > 0
+WITH counts AS (
+    FROM unit_counts($per::VARCHAR, $weight::VARCHAR, $since::TIMESTAMP, $until::TIMESTAMP, $cutoff::VARCHAR)
 ),
 ranked AS (  -- those with as many downloads together
     SELECT
@@ -35,7 +30,7 @@ ranked AS (  -- those with as many downloads together
 totals AS (
     SELECT
         max(place) AS units, max(cumulative) AS total,
-        (SELECT count(n) FILTER (unit IS NOT NULL) / nullif(count(*), 0) FROM units) AS coverage
+        (SELECT any_value(coverage) FROM counts) AS coverage
     FROM ranked
 ),
 points AS (

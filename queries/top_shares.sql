@@ -17,13 +17,8 @@
 -- fewer than that. gini: 0 if all have the same, almost 1 if one has all. A model without an account is ranked by
 -- itself. Models are left out where their count is unknown, or for libraries and families where these are; coverage: the
 -- share of the others. family: as in lineage_families.
-WITH units AS (
-    FROM weighted_units($per::VARCHAR, $weight::VARCHAR, $since::TIMESTAMP, $until::TIMESTAMP, $cutoff::VARCHAR)
-),
-counts AS (
-    SELECT n FROM units WHERE $per = 'model' AND n IS NOT NULL  -- each is a unit
-    UNION ALL
-    SELECT sum(n) FROM units WHERE $per <> 'model' AND unit IS NOT NULL GROUP BY unit HAVING count(n) > 0
+WITH counts AS (
+    FROM unit_counts($per::VARCHAR, $weight::VARCHAR, $since::TIMESTAMP, $until::TIMESTAMP, $cutoff::VARCHAR)
 ),
 ranked AS (
     SELECT
@@ -39,7 +34,7 @@ totals AS (
         count(*) FILTER (n = 0) AS units_with_none,
         count(*) FILTER (n < $under::INTEGER) AS units_under,
         sum(place * n::DOUBLE) AS weighted,
-        (SELECT count(n) FILTER (unit IS NOT NULL) / nullif(count(*), 0) FROM units) AS coverage
+        (SELECT any_value(coverage) FROM counts) AS coverage
     FROM ranked
 ),
 levels AS (

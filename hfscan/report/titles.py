@@ -234,8 +234,8 @@ _NOUNS = {
     "account_group": "Account group", "architecture": "Architecture", "author": "Account",
     "base_author": "Account of the base", "family": "Family", "gated": "Gated",
     "language": "Language", "library": "Library", "license": "Licence", "paper": "Paper",
-    "region": "Region", "relation": "Relation", "size": "Parameters", "task": "Task",
-    "year": "Year of creation",
+    "relation": "Relation", "size": "Parameters", "storage_region": "Storage region",
+    "task": "Task", "year": "Year of creation",
 }  # fmt: skip
 """What a query groups by, or counts -> the noun for one of these."""
 

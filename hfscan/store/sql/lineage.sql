@@ -261,6 +261,18 @@ SELECT root, weight_of(counted, downloads, downloads_all_time, likes)
 FROM families()
 WHERE ranked = 'family' AND is_created_in(first_date, end_date, with_cutoff, created_at, at_cutoff);
 
+-- What each of these units counts, where it is known; coverage: the share of the models whose unit and count are.
+CREATE MACRO IF NOT EXISTS unit_counts(ranked, counted, first_date, end_date, with_cutoff) AS TABLE
+WITH units AS (FROM weighted_units(ranked, counted, first_date, end_date, with_cutoff)),
+known AS (SELECT count(n) FILTER (unit IS NOT NULL) / nullif(count(*), 0) AS coverage FROM units)
+SELECT n, coverage FROM units, known WHERE ranked = 'model' AND n IS NOT NULL  -- each is a unit
+UNION ALL
+SELECT sum(n), any_value(coverage)
+FROM units, known
+WHERE ranked <> 'model' AND unit IS NOT NULL
+GROUP BY unit
+HAVING count(n) > 0;
+
 -- The licences that a model is tagged with, as one text; NULL: unknown.
 CREATE MACRO IF NOT EXISTS licenses(tags) AS
 CASE
