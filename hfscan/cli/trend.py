@@ -219,7 +219,12 @@ def _show_formats(view: SnapshotView, options: _Options, per: Per) -> _Result:
         transformers=options.transformers or view.transformers,
     )
     table = replace(_tabulate_adoption(rows, view), note=note)
-    return rows, [table], [adoption_section(rows, per, note)]
+    parameters = {
+        "only": options.frameworks and list(options.frameworks),
+        "definition": options.definitions[0],
+        "transformers": options.transformers,
+    }
+    return rows, [table], [adoption_section(rows, per, note, parameters)]
 
 
 def _compare_snapshots(

@@ -145,14 +145,24 @@ def exclusivity_sections(
             ),
             by=own[0].by,
             figures=own,
+            parameters={
+                "frameworks": list(own[0].frameworks),
+                "definition": definition,
+                "transformers": own[0].transformers,
+                "cutoff": own[0].cutoff,
+                "weight": own[0].weight,
+                "by": per,
+            },
             chart="columns x=group y=share color=framework",
         )
 
 
-def adoption_section(rows: Sequence[Row], per: str, note: str) -> Section:
+def adoption_section(
+    rows: Sequence[Row], per: str, note: str, parameters: Mapping[str, object]
+) -> Section:
     """Return the section of the shares of frameworks, formats and runtimes by period.
 
-    `note`: of what the shares are.
+    `note`: of what the shares are. `parameters`: those of the query.
     """
     query = load("formats")
     return Section(
@@ -162,6 +172,7 @@ def adoption_section(rows: Sequence[Row], per: str, note: str) -> Section:
         query=query.name,
         rows=tuple(rows),
         pivot={"rows": "framework", "columns": "period", "cells": "share"},
+        parameters={"per": per, **parameters},
         formats=query.columns,
         chart=query.chart,
     )

@@ -153,6 +153,25 @@ def test_trend_says_of_what_its_shares_are(run_command, tmp_path, arguments):
             assert part in text
 
 
+@pytest.mark.parametrize("options", [("--formats",), ("--definition", "best")], ids=" ".join)
+def test_command_on_the_page_of_a_trend_repeats_its_numbers(run_command, tmp_path, options):
+    """By tags, the numbers are others: the safetensors are of no framework."""
+    untagged = make_keras_model("ann/st", tags=["safetensors"], library_name="transformers")
+    run_command.import_day("2024-01-01", make_keras_model("ann/k"), untagged)
+    run_command("trend", *options, "--out", tmp_path / "trend.html")
+    page = (tmp_path / "trend.html").read_text("utf-8")
+    (command,) = re.findall("<code>hfscan (query [^\n<]+)", page)
+    counts = [
+        {(row["framework"], row["numerator"], row["denominator"]) for row in json.loads(text)}
+        for text in (
+            run_command("trend", *options, "--format", "json"),
+            run_command(*command.split(), "--format", "json"),
+        )
+    ]
+    assert counts[0] == counts[1]
+    assert ("pytorch", 1, 2) in counts[0]
+
+
 def test_trend_by_snapshot_of_one_framework_shows_models_without_it(run_command):
     run_command.import_day("2024-01-01", BERT, make_keras_model("ann/k"))
     table = run_command("trend", "--by-snapshot", "--frameworks", "pytorch", "--format", "md")
