@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Any
 from xml.etree import ElementTree
+from xml.sax.saxutils import escape, quoteattr
 
 from hfscan.paths import data_dir
 from hfscan.report.model import Row
@@ -45,6 +46,7 @@ _PERIOD_LABEL = (
 
 WIDTH = 680
 """CSS pixels of a drawing on a desktop and in files."""
+_MARGIN = 16  # CSS pixels around a drawing in a file
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,7 @@ class Chart:
         The page replaces `{"$size": name}`, an object, which no text in the data can be.
         """
         spec = self._spec({name: {"$size": name} for name in _sizes(0)})
-        spec["usermeta"] = {"title": self._title}
+        spec["usermeta"] = {"title": {**self._title, "anchor": "start", "frame": "bounds"}}
         return encode_json(spec, indent=None).replace("<", "\\u003c")
 
     def svg(self, width: int) -> str:
@@ -79,11 +81,18 @@ class Chart:
     @property
     def document(self) -> str:
         """The drawing as an SVG document, with its title and light colours."""
-        spec = self._spec(_sizes(WIDTH)) | {"title": self._title, "padding": 16}
-        head, _, body = _render(encode_json(spec, indent=None)).partition(">")
-        width, height = head.partition('viewBox="0 0 ')[2].partition('"')[0].split()
-        paper = f'<path d="M0,0h{width}v{height}h-{width}z" fill="var(--paper)" />'
-        return _resolve_colors(f"{head}>{paper}{body}\n")
+        head, _, body = self.svg(WIDTH).partition(">")
+        width, height = map(float, head.partition('viewBox="0 0 ')[2].partition('"')[0].split())
+        title, title_height = _draw_title(**self._title)
+        # a title may be wider than its chart
+        width, height = max(width, WIDTH) + 2 * _MARGIN, height + title_height + 2 * _MARGIN
+        return _resolve_colors(
+            f'<svg xmlns="{_SVG}" viewBox="0 0 {width:g} {height:g}" width="{width:g}" '
+            f'height="{height:g}"><path d="M0,0h{width:g}v{height:g}h-{width:g}z" '
+            f'fill="var(--paper)" /><g transform="translate({_MARGIN},{_MARGIN})">{title}'
+            f'<g transform="translate(0,{title_height:g})">{body.removesuffix("</svg>")}</g></g>'
+            "</svg>\n"
+        )
 
     def render(self, format_: str) -> str | bytes:
         """Return the document as svg, or as png with two pixels for each CSS pixel."""
@@ -94,13 +103,9 @@ class Chart:
         return bytes(vl_convert.svg_to_png(self.document, scale=2))
 
     @property
-    def _title(self) -> dict[str, Any]:
-        return {
-            "text": textwrap.wrap(self.title, 72),
-            "subtitle": textwrap.wrap(self.subtitle, 100),
-            "anchor": "start",
-            "frame": "bounds",
-        }
+    def _title(self) -> dict[str, list[str]]:
+        lines = {"text": textwrap.wrap(self.title, 72)}
+        return lines | {"subtitle": textwrap.wrap(self.subtitle, 100)}
 
     def _spec(self, sizes: Mapping[str, Any]) -> dict[str, Any]:
         facets = dict.fromkeys(row.get(self.channels.get("of", "")) for row in self.rows)
@@ -143,6 +148,31 @@ def _sizes(width: int) -> dict[str, Any]:
 
 def read_page_file(name: str) -> str:
     return (data_dir("reports") / "page" / name).read_text(encoding="utf-8")
+
+
+def _draw_title(text: Sequence[str], subtitle: Sequence[str]) -> tuple[str, float]:
+    """Return a title as SVG text, in the style of the specs, and its height.
+
+    Vega would draw the whole chart again for it.
+    """
+    config = load_template("config")
+    style = config["title"]
+    parts: list[str] = []
+    height = 0.0
+    for lines, size, weight, color, line_height in (
+        (text, "fontSize", style["fontWeight"], "color", "lineHeight"),
+        (subtitle, "subtitleFontSize", "normal", "subtitleColor", "subtitleLineHeight"),
+    ):
+        if parts and lines:
+            height += style["subtitlePadding"]
+        for line in lines:
+            parts.append(
+                f'<text y="{height + style[size]:g}" font-family={quoteattr(config["font"])} '
+                f'font-size="{style[size]}px" font-weight="{weight}" fill="{style[color]}">'
+                f"{escape(line)}</text>"
+            )
+            height += style[line_height]
+    return "".join(parts), height + style["offset"] if parts else 0
 
 
 @cache
