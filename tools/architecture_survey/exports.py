@@ -2,8 +2,9 @@
 
 Run as `python tools/architecture_survey/exports.py --out FILE`, after `hfscan parity setup pytorch
 executorch`. Each architecture is a tiny model with random weights (`tiny_models.py`). Results are
-appended to a file next to FILE, one JSON line per architecture, so that an interrupted survey
-continues where it stopped. The order is that of a hash of the names: what is there is a sample.
+appended to a file next to FILE, one JSON line per architecture, which is kept in the repository: a
+survey of the same releases continues where it stopped, also on another machine. The order is that
+of a hash of the names: what is there is a sample.
 """
 
 import argparse
