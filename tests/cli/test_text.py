@@ -52,8 +52,11 @@ def db(hub, tmp_path_factory):
 
 
 @pytest.fixture
-def run_command(run_cli):
+def run_command(run_cli, monkeypatch):
     """Return a function that runs a command and checks that its output is safe."""
+
+    # wide enough that no name is wrapped, which would begin a line with its second part
+    monkeypatch.setenv("COLUMNS", "200")
 
     def run(*arguments):
         code, out, err = run_cli(*arguments)

@@ -153,7 +153,7 @@ def test_hub_text_is_not_markup(written):
     assert not re.search(r"(?<!\\)[<`]", markdown)
     rows = [line for line in markdown.splitlines() if "alert" in line and line.startswith("|")]
     assert rows
-    assert all(len(re.findall(r"(?<!\\)\|", row)) == 6 for row in rows)
+    assert all(len(re.findall(r"(?<!\\)\|", row)) == 7 for row in rows)
     figures = json.loads(written(models, "json"))["figures"]
     assert HOSTILE in {figure["group"] for figure in figures}
 
