@@ -24,8 +24,7 @@
 -- has_account is then false.
 WITH supported AS (
     SELECT
-        coalesce(author, id) AS author,
-        author IS NOT NULL AS has_account,
+        counted_author(author, id) AS author,
         weight_of($weight::VARCHAR, downloads, downloads_all_time, likes) AS n,
         mask_by_definition(
             $definition::VARCHAR, $transformers::INTEGER, tag_mask, weights_mask, loadable_4_mask, loadable_5_mask,
@@ -41,7 +40,6 @@ WITH supported AS (
 accounts AS (
     SELECT
         author,
-        bool_or(has_account) AS has_account,
         count(n) FILTER (is_exclusive) AS models,
         count(n) FILTER (supported <> 0) AS models_supporting,
         coalesce(sum(n) FILTER (is_exclusive), 0) AS n,
@@ -55,7 +53,6 @@ accounts AS (
 ranked AS (
     SELECT
         author,
-        has_account,
         n,
         models,
         sum(n) OVER () AS denominator,
@@ -69,7 +66,7 @@ ranked AS (
     WINDOW by_rank AS (ORDER BY n DESC, author)
 )
 SELECT
-    author,
+    ltrim(ranked.author, '/') AS author,
     n AS numerator,
     denominator,
     round(n / denominator, 9) AS share,
@@ -80,8 +77,8 @@ SELECT
     CASE WHEN (SELECT count(*) FROM frameworks_compared($frameworks)) > 1
         THEN round((denominator - cumulative) / nullif(supporting_without, 0), 9) END AS share_without,
     is_small(models_without, models_supporting_without) AS small_without,
-    has_account
+    NOT starts_with(ranked.author, '/') AS has_account
 FROM ranked
 WHERE n > 0
-ORDER BY n DESC, author
+ORDER BY n DESC, ranked.author
 LIMIT $top::INTEGER

@@ -11,10 +11,10 @@ WITH names AS (
     SELECT count(*) AS n FROM census GROUP BY lower(id)
 ),
 commits AS (
-    SELECT count(*) AS n, count(DISTINCT coalesce(author, id)) AS accounts FROM census WHERE sha IS NOT NULL GROUP BY sha
+    SELECT count(*) AS n, count(DISTINCT counted_author(author, id)) AS accounts FROM census WHERE sha IS NOT NULL GROUP BY sha
 ),
 contents AS (
-    SELECT count(*) AS n, count(DISTINCT coalesce(author, id)) AS accounts
+    SELECT count(*) AS n, count(DISTINCT counted_author(author, id)) AS accounts
     FROM census
     WHERE
         -- an artefact, such as a log, is not a weight file

@@ -37,7 +37,7 @@ tally AS (
         )
             & (SELECT bit_or(mask) FROM compared) AS supported,
         -- grouped by author only where needed, because there are many
-        CASE WHEN $weight::VARCHAR = 'authors' OR $exclude_top_authors::INTEGER > 0 THEN coalesce(author, id) END
+        CASE WHEN $weight::VARCHAR = 'authors' OR $exclude_top_authors::INTEGER > 0 THEN counted_author(author, id) END
             AS voting_author,
         CASE WHEN $by_cluster::BOOLEAN THEN sample_cluster END AS cluster,
         count(CASE WHEN $weight = 'downloads' THEN downloads ELSE 1 END) AS models,  -- that count

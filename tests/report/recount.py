@@ -95,7 +95,7 @@ def parse_model(row: dict) -> Model:
         groups["gated"] = str(row["gated"]).lower()
     tag, weights, loadable_4, loadable_5, best = evidence
     return Model(
-        created, is_older, id_.split("/")[0], groups,
+        created, is_older, id_.split("/")[0] if "/" in id_ else f"/{id_}", groups,
         row.get("downloads"), tag, weights, loadable_4, loadable_5, best,
         id_, claim_tags, classify_files(row), row.get("likes"),
         named, classify_orphan(row, best),

@@ -89,8 +89,7 @@ def rank(models, parameters):
     weight, per = parameters.get("weight", "downloads"), parameters.get("per", "model")
     counts = defaultdict(int)
     for model in select(models, parameters):
-        account = model.id.split("/")[0] if "/" in model.id else model.id
-        unit = {"model": model.id, "author": account, "library": model.groups["library"]}[per]
+        unit = {"model": model.id, "author": model.author, "library": model.groups["library"]}[per]
         if (count := getattr(model, weight)) is not None and unit != "(none)":
             counts[unit] += count
     return sorted(counts.values())

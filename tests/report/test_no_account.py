@@ -80,6 +80,23 @@ def test_each_is_ranked_by_itself(run_command):
     assert "Account ann: 66.7 % * of the models that support PyTorch only" in models
 
 
+def test_account_with_the_name_of_a_model_is_another_author(tmp_path):
+    db = tmp_path / "h.duckdb"
+    ids = ("gpt2", "gpt2/x", "gpt2/y", "ann/a")
+    ingest_models(db, [{"id": id_, "tags": ["pytorch"], "sha": "0" * 40} for id_ in ids])
+
+    def run(*arguments):
+        result = CliRunner().invoke(cli, [*arguments, "--format", "json", "--db", str(db)])
+        return json.loads(result.stdout)
+
+    rows = run("query", "concentration")
+    assert [(row["author"], row["numerator"], row["has_account"]) for row in rows] == [
+        ("gpt2", 2, True), ("gpt2", 1, False), ("ann", 1, True),
+    ]  # fmt: skip
+    figures = run("report", "--definition", "tag", "--weight", "authors")["figures"]
+    assert figures[0]["population_size"] == 3
+
+
 def test_output_states_the_rule(run_command):
     for options in (("--weight", "authors"), ("--exclude-top-authors", "1")):
         assert RULE in run_command("report", *options)

@@ -250,7 +250,7 @@ CREATE MACRO IF NOT EXISTS weighted_units(ranked, counted, first_date, end_date,
 SELECT
     CASE ranked
         WHEN 'model' THEN key
-        WHEN 'author' THEN coalesce(author, id)
+        WHEN 'author' THEN counted_author(author, id)
         WHEN 'library' THEN library_name
     END AS unit,
     weight_of(counted, downloads, downloads_all_time, likes) AS n

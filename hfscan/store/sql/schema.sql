@@ -290,6 +290,10 @@ CASE
     ELSE '>=100B'
 END;
 
+-- What counts as the author of a model: its account, or, without one, the model itself; no account has a slash.
+CREATE MACRO IF NOT EXISTS counted_author(author, id) AS
+coalesce(author, '/' || id);
+
 -- The group of a model in a grouping, NULL without one. By date, (older) are the models at the Hub's
 -- cutoff, whose date of creation it does not know.
 CREATE MACRO IF NOT EXISTS group_of(
