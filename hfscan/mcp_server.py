@@ -51,8 +51,8 @@ def create_server(open_store: Callable[[], Store], *, seconds: float = _SECONDS)
 def _to_tool(function: Callable[..., Any], lock: Lock) -> Callable[..., str]:
     """Return the function with its result as JSON, and its errors as those that a client sees.
 
-    The SDK calls tools in parallel threads. `lock` lets one run at a time: a query limits the
-    memory of the database, a setting that DuckDB shares in a process, and that of the process.
+    The SDK calls tools in parallel threads. `lock` lets one run at a time: a query locks the
+    settings of the database, which DuckDB shares in a process, and limits the process's memory.
     """
 
     @wraps(function)
@@ -124,7 +124,7 @@ class _Tools:
             return [_describe(load(name)) for name in list_queries()]
         with (
             self._open() as store,
-            restrict(store, memory=_MEMORY, disk=_DISK, limit_process=True),
+            restrict(store, memory=_MEMORY, disk=_DISK, is_exclusive=True),
         ):
             view = SnapshotView.latest(store, snapshot=snapshot)
             result = run_query(store, view, find_query(query), parameters or {})

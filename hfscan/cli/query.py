@@ -152,7 +152,7 @@ def command(
         )
     with (
         selector.open() as store,
-        restrict(store, memory=max_memory, disk=max_disk, limit_process=True),
+        restrict(store, memory=max_memory, disk=max_disk, is_exclusive=True),
     ):
         if per_snapshot:
             _run_per_snapshot(store, load(query), parameters, target, limit, selector)

@@ -152,13 +152,14 @@ def _exact_type(type_: DuckDBPyType) -> str | None:
 
 @contextlib.contextmanager
 def restrict(
-    store: Store, *, memory: float | None = None, disk: float = 10.0, limit_process: bool = False
+    store: Store, *, memory: float | None = None, disk: float = 10.0, is_exclusive: bool = False
 ) -> Iterator[None]:
     """Let the SQL of the block read only the database, within limits (GiB) of memory and disk.
 
-    `memory` None: half of the machine's, at most 4 GiB. `limit_process`: on Linux, limit the memory
-    of the entire process as well, because DuckDB does not count long strings. Files and the network
-    stay out of reach until the database is closed.
+    `memory` None: half of the machine's, at most 4 GiB. Files and the network stay out of reach
+    until the database is closed. `is_exclusive`: nothing else uses the database in this process, so
+    that its settings are locked as well. On Linux the memory of the process is then limited too,
+    because DuckDB does not count long strings.
     """
     store.disable_external_access()
     if memory is None:
@@ -168,9 +169,13 @@ def restrict(
     limits = {"memory_limit": memory, "max_temp_directory_size": disk}
     for name, size in limits.items():
         store.execute(f"SET {name} = '{int(size * GIB)} bytes'")
-    try:
-        with _limit_process(int(memory * GIB)) if limit_process else contextlib.nullcontext():
+    if is_exclusive:
+        store.lock_settings()
+        with _limit_process(int(memory * GIB)):
             yield
+        return
+    try:
+        yield
     finally:
         with contextlib.suppress(duckdb.Error):  # of a database that is damaged
             for name in limits:

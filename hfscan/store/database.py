@@ -144,12 +144,12 @@ class Store:
             self.execute("RESET memory_limit")
 
     def disable_external_access(self) -> None:
-        """Disable file and network access for SQL, in this process until the database is closed.
-
-        DuckDB never enables it again, so the configuration needs no lock, which other connections
-        of the process would share.
-        """
+        """Disable file and network access for SQL, in this process until the database is closed."""
         self.execute("SET enable_external_access = false")
+
+    def lock_settings(self) -> None:
+        """Refuse every change of a setting, in this process until the database is closed."""
+        self.execute("SET lock_configuration = true")
 
     @property
     def has_current_taxonomy(self) -> bool:

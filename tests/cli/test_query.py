@@ -92,6 +92,8 @@ REFUSED_SQL = {
     "LOAD httpfs": "LOAD is not a read-only statement",
     "PRAGMA database_list": "PRAGMA is not a read-only statement",
     "SET memory_limit = '1TB'": "SET is not a read-only statement",
+    "FROM enable_logging('QueryLog', storage='file', storage_path='{folder}/log')": "locked",
+    "EXPLAIN ANALYZE SET memory_limit = '1TB'": "locked",
     "CALL enable_logging()": "CALL is not a read-only statement",
     "CREATE TEMP TABLE x AS SELECT 1": "CREATE is not a read-only statement",
     "DELETE FROM snapshots": "DELETE is not a read-only statement",
