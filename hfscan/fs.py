@@ -108,13 +108,14 @@ def write_output(path: Path, content: str | bytes, *, advice: str = "choose anot
 
 
 def check_writable(path: Path) -> None:
-    """Raise StorageError if a user's file cannot be written; leave it, or its absence, as it is."""
+    """Make the folder of a user's file; raise StorageError if the file cannot be written there."""
     with translate_os_errors(path, "choose another place"):
-        is_new = not path.exists()
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.open("ab").close()
+        target = _find_target(path)
+        is_new = not target.exists()
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.open("ab").close()
         if is_new:
-            path.unlink()
+            target.unlink()
 
 
 def append_output(path: Path, text: str) -> None:

@@ -118,13 +118,16 @@ def test_unwritable_out_is_reported_first(tmp_path):
 
 
 def test_run_without_result_leaves_files_as_they_were(tmp_path):
-    new, old = tmp_path / "new.json", tmp_path / "old.json"
+    new, old, link = tmp_path / "new.json", tmp_path / "old.json", tmp_path / "link.json"
     old.write_text("{}")
-    for out in (new, old):
+    link.symlink_to(tmp_path / "target.json")
+    for out in (new, old, link):
         process = run_parity("--demo", "--backends", "pytorch", "--device", "cuda:99", "--out", out)
         assert process.returncode == 2, process.stderr
     assert not new.exists()
     assert old.read_text() == "{}"
+    assert link.is_symlink()
+    assert not link.exists()
 
 
 @pytest.mark.parametrize("name", ["../../no-such", "a/b/c", "..%2f..", "-x/..", "no/such-model"])
