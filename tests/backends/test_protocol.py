@@ -75,8 +75,8 @@ FAILURES = {
         "CUBLAS",
     ),
     "memory of cuDNN": (
-        'answer(request, ok=False, kind="RuntimeError", message="cuDNN error: '
-        "CUDNN_STATUS_INTERNAL_ERROR; out of memory: 13 of the GPU's 143,155 MB are free\");"
+        'answer(request, ok=False, kind="RuntimeError", message="out of memory: 13 of the GPU\'s '
+        '143,155 MB are free; cuDNN error: CUDNN_STATUS_INTERNAL_ERROR");'
         " return 1",
         "out of memory",
         "143,155",

@@ -67,7 +67,8 @@ def serve(requests, replies):
             reply = {"ok": False, "kind": "MemoryError", "message": "out of memory"}
         except Exception as error:
             traceback.print_exc()
-            message = "; ".join(filter(None, [str(error)[:2000], *(f(error) for f in EXPLAINERS)]))
+            # first, as long messages are cut
+            message = "; ".join(filter(None, [*(f(error) for f in EXPLAINERS), str(error)]))[:2000]
             reply = {"ok": False, "kind": type(error).__name__, "message": message}
         text = json.dumps(to_finite({"id": number, **reply}), ensure_ascii=False, allow_nan=False)
         replies.write(text.encode("utf-8", "replace") + b"\n")
