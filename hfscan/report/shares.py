@@ -42,14 +42,14 @@ def explain_shares(
         total = f"{models} {_KNOWN[definitions[0]] if is_one else 'with known evidence'}"
     else:
         total = f"{models} that support {any_framework(list(titles.values()))}"
-    parts = [
-        f"Shares are of the {total} (Total).",
-        f"Coverage is Total's share of all {models}.",
-    ]
+    parts = [f"Shares are of the {total} (Total)."]
+    if weight == "authors":
+        parts.append(f"Coverage is the share of all {models} that have such a model.")
+        parts.append("Each author counts once, divided equally among the author's such models.")
+    else:
+        parts.append(f"Coverage is Total's share of all {models}.")
     if measure == "formats":
         parts.append("A model can have several, so that shares can add up to more than 100 %.")
-    if weight == "authors":
-        parts.append("Each author counts once, divided equally among the author's models in Total.")
     for definition in definitions:
         assumed = f", with transformers {transformers}" if definition == "loadable" else ""
         label = DEFINITION_LABELS[definition].capitalize()
