@@ -245,6 +245,7 @@ def test_file_that_is_open_with_other_settings_is_not_called_damaged(tmp_path):
         ("figures", {"by": ["task"]}, r"by takes a text, not \['task'\]"),
         ("figures", {"weight": "download"}, "There is no weight 'download'"),
         ("trend", {"as_of": "2022-01-01"}, "as_of takes a datetime, not '2022-01-01'"),
+        ("trend", {"per": "week"}, "There is no period 'week'. Known: year, month"),
         ("explain", {"model": None}, "The parameter model cannot be NULL"),
         ("lineage", {"model": "ann/0", "up": "2"}, "up takes a whole number, not '2'"),
         ("query", {"name": 1}, "name takes a text, not 1"),
@@ -253,6 +254,21 @@ def test_file_that_is_open_with_other_settings_is_not_called_damaged(tmp_path):
 def test_values_of_other_types_are_refused(database, method, arguments, message):
     with pytest.raises((InvalidRequestError, NotFoundError), match=message):
         getattr(database, method)(**arguments)
+
+
+@pytest.mark.parametrize(
+    ("method", "argument", "known"),
+    [
+        ("report", "yaer", "year"),
+        ("report", "definitoin", "definition"),
+        ("trend", "snapsot", "snapshot"),
+        ("figures", "populaton", "population"),
+    ],
+)
+def test_misspelt_arguments_are_refused(database, method, argument, known):
+    message = rf"{method}\(\) has no argument '{argument}'. Did you mean '{known}'"
+    with pytest.raises(TypeError, match=message):
+        getattr(database, method)(**{argument: None})
 
 
 def test_query_takes_sql(database):

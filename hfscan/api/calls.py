@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from numbers import Integral
 from pathlib import Path
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar, get_args, get_type_hints
 
 from hfscan.errors import HfscanError, InvalidRequestError
+from hfscan.suggest import did_you_mean
 
 Arguments = ParamSpec("Arguments")
 Owner = TypeVar("Owner")
@@ -43,12 +44,19 @@ def checked(
 ) -> Callable[Concatenate[Owner, Arguments], Result]:
     """Return a method that raises InvalidRequestError where an argument has another type.
 
-    Its errors name arguments instead of options of the command line.
+    It raises TypeError on unknown arguments, also of those that it passes on as `options`. Its
+    errors name arguments instead of options of the command line.
     """
     signature, named = inspect.signature(method), name_arguments(method)
 
     @functools.wraps(method)
     def call(self: Owner, /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
+        known = _list_arguments(method, signature)
+        for name in kwargs:
+            if known and name not in known:
+                raise TypeError(
+                    f"{method.__name__}() has no argument {name!r}.{did_you_mean(name, known)}"
+                )
         bound = signature.bind(self, *args, **kwargs)
         # `parameters` of queries check their own
         for given in (bound.arguments, bound.arguments.get("options", {})):
@@ -61,6 +69,21 @@ def checked(
         return named(*bound.args, **bound.kwargs)
 
     return call
+
+
+@functools.cache
+def _list_arguments(method: Callable[..., Any], signature: inspect.Signature) -> frozenset[str]:
+    """Return the names of a method's keyword arguments, none where it takes any."""
+    keywords = [
+        name for name, parameter in signature.parameters.items()
+        if parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
+    ]  # fmt: skip
+    if (options := get_type_hints(method).get("options")) is not None:
+        (typed_dict,) = get_args(options)  # of Unpack
+        keywords += get_type_hints(typed_dict)
+    elif "parameters" in signature.parameters:
+        return frozenset()
+    return frozenset(keywords)
 
 
 def name_arguments(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal, TypedDict, Unpack
+from typing import Literal, TypedDict, Unpack, get_args
 
 from hfscan.api.calls import checked, name_arguments
 from hfscan.api.document import Explanation, Report
@@ -144,6 +144,8 @@ class Database:
         """
         if by_snapshot and (per or options.get("snapshot") is not None):
             raise InvalidRequestError("by_snapshot cannot be combined with per or snapshot.")
+        if per is not None and per not in get_args(Per):
+            raise InvalidRequestError(unknown("period", per, get_args(Per)))
         if formats and weight != "models":
             raise InvalidRequestError("formats and weight exclude each other. Give one.")
         view, as_of = self._view(**options), to_utc_naive(options.get("as_of"))

@@ -32,6 +32,18 @@ _STATEMENT_ERRORS = (
 """Errors of DuckDB that are caused by the statement."""
 
 _READ_ONLY = {StatementType.SELECT, StatementType.EXPLAIN, StatementType.MULTI}  # MULTI: PIVOT
+_READ_ONLY_WORDS = frozenset({
+    "SELECT", "WITH", "FROM", "VALUES", "TABLE", "PIVOT", "PIVOT_WIDER", "UNPIVOT", "PIVOT_LONGER",
+    "DESCRIBE", "DESC", "SUMMARIZE", "SHOW", "EXPLAIN",
+})  # fmt: skip
+"""Words that such a statement starts with: MULTI is also a table created from a PIVOT."""
+_SPACE = r"(?:\s|/\*.*?\*/|--[^\n]*(?:\n|$))*"
+_START = re.compile(rf"(?:{_SPACE}\()*{_SPACE}(\w+)", re.DOTALL)
+_EXPLAIN = re.compile(
+    rf"{_SPACE}EXPLAIN\b{_SPACE}(?:ANALYZE\b{_SPACE})?(?:\({_SPACE}(?:ANALYZE|FORMAT)\b[^)]*\))?",
+    re.DOTALL | re.IGNORECASE,
+)
+"""EXPLAIN with its options, before what it explains."""
 _BATCH_ROWS = 1_000
 
 _TEXT_TYPES = frozenset({
@@ -113,11 +125,15 @@ def _parse(connection: duckdb.DuckDBPyConnection, sql: str) -> duckdb.Statement:
         found = f"holds {len(statements)} statements" if statements else "is empty"
         raise InvalidRequestError(f"The SQL {found}. Give one SELECT.")
     (statement,) = statements
-    if statement.type not in _READ_ONLY:
+    start = _START.match(statement.query)
+    word = start[1].upper() if start else statement.type.name
+    if statement.type not in _READ_ONLY or word not in _READ_ONLY_WORDS:
         raise InvalidRequestError(
-            f"{statement.type.name} is not a read-only statement. Give one SELECT (or DESCRIBE, "
-            "SUMMARIZE, SHOW, EXPLAIN)."
+            f"{word} is not a read-only statement. Give one SELECT (or DESCRIBE, SUMMARIZE, SHOW, "
+            "EXPLAIN)."
         )
+    if explain := _EXPLAIN.match(statement.query):  # with ANALYZE, DuckDB runs what it explains
+        _parse(connection, statement.query[explain.end() :])
     return statement
 
 

@@ -193,19 +193,17 @@ class HubDataset:
                 for name in api.list_repo_files(repo, repo_type=self._kind)
                 if name.startswith(prefixes) and name not in files
             ]
-            problem = None
             try:
-                api.create_commit(
+                commit = api.create_commit(
                     repo, operations, commit_message=message, repo_type=self._kind,
                     parent_commit=parent or before.sha,
-                )  # fmt: skip
+                ).oid  # fmt: skip
             except HFValidationError:
                 raise
-            except ValueError as error:  # 0.36 fails to read the commit's URL at some endpoints
-                problem = error
-            commit = str(self._info().sha)
-            if problem and commit == before.sha:
-                raise problem
+            except ValueError:  # 0.36 fails to read the commit's URL at some endpoints
+                commit = str(self._info().sha)
+                if commit == before.sha:
+                    raise
         return Published(self.url, commit, commit != before.sha)
 
     def _info(self, revision: str | None = None) -> RepoInfo:

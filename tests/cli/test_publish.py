@@ -217,6 +217,28 @@ def test_concurrent_publish_is_not_overwritten(hub, publish, busy, is_new) -> No
     assert hub.datasets[hub.busy].files["theirs.md"] == b"theirs"
 
 
+class CrowdedHub(FakeHub):
+    """Something else publishes to ann/census just after each commit of hfscan."""
+
+    def answer(self, method: str, target: str, *rest, **options):
+        response = super().answer(method, target, *rest, **options)
+        if target.endswith("/commit/main"):
+            theirs = {"theirs.md": str(len(self.datasets["ann/census"].commits)).encode()}
+            self.datasets["ann/census"].add_commit(theirs, "Published after", datetime.now(UTC))
+        return response
+
+
+@pytest.mark.parametrize("db", [YEAR], indirect=True, ids=["2022"])
+@pytest.mark.parametrize("hub_class", [CrowdedHub])
+def test_publish_tags_its_own_commit(hub, publish) -> None:
+    out = publish("ann/census")
+    dataset = hub.datasets["ann/census"]
+    (tagged,) = dataset.tags.values()
+    assert dataset.commits[-1] == "Published after"
+    assert tagged.startswith(re.search(r"commit (\w{12})", out)[1])
+    assert tagged != dataset.sha
+
+
 @pytest.mark.parametrize("db", [YEAR], indirect=True, ids=["2022"])
 def test_unreadable_published_snapshot_is_not_replaced(hub, publish) -> None:
     publish("ann/census")
