@@ -33,9 +33,9 @@ by `tools/cli.py`.
 ## Terminal, pipes and files
 
 On a terminal, text and tables fit its width. Words stay intact; a table that does not fit is
-printed as a list of records. A pipe or a file gets the same text without colours, in 80 columns.
-Progress of long commands is shown on stderr, only on a terminal and without `-q`. For other
-programs, choose `--format json` or `csv`.
+printed without its empty columns, or as a list of records. A pipe or a file gets the same text
+without colours, in 80 columns. Progress of long commands is shown on stderr, only on a terminal and
+without `-q`. For other programs, choose `--format json` or `csv`.
 
 `hfscan report` prints a summary of at most 25 lines, `--full` every section, `--by GROUPING` that
 table alone. Its three caveats follow a rule: first those of the data (invented, a sample, a part,

@@ -282,6 +282,24 @@ def test_wide_table_becomes_records():
     assert len(lines) == 25
 
 
+def test_wide_table_leaves_out_empty_columns(db, run_cli):
+    code, out, _ = run_cli("query", "exclusivity", "--db", db)
+    assert code == 0
+    table, note = out.split("\n\n")
+    headings, _, *rows = table.splitlines()
+    assert headings.split() == [
+        "name", "framework", "numerator", "denominator", "population_size", "coverage", "small",
+    ]  # fmt: skip
+    assert [row.split()[0] for row in rows] == ["exclusive"] * 2 + ["available"] * 2 + [
+        "shared",
+        "none",
+    ]
+    assert " ".join(note.split()) == (
+        "Empty in all rows: group, largest_model, largest_share, share_without_largest, cluster."
+    )
+    assert find_wide_lines(out) == []
+
+
 def test_words_are_not_broken():
     text = "automatic-speech-recognition 95.2 % * (100.0 %) of openai-community/gpt2"
     for width in range(28, 60):

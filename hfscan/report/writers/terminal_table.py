@@ -1,5 +1,7 @@
 """Lay out tables in the columns of a terminal: words stay intact, numbers line up."""
 
+import itertools
+import operator
 from collections.abc import Iterator, Sequence
 
 from rich.cells import cell_len, set_cell_size
@@ -15,23 +17,50 @@ _GAPS = (2, 1)  # columns between cells; the smaller where it makes the table fi
 def format_table(table: Table, width: int, *, is_ascii: bool = False) -> list[str]:
     """Return the lines of a table: headings, a rule and the rows.
 
-    A table without room for the longest word of each column becomes a list of records.
+    A table without room for the longest word of each column is shown without its empty columns,
+    whose names stand below it; if it still has no room, it becomes a list of records.
     """
     headings = [sanitize(heading) for heading in table.headings]
     rows = [[sanitize(cell) for cell in row] for row in table.rows]
+    columns = list(zip(*rows, strict=True)) or [()] * len(headings)
+    if lines := _format_columns(headings, columns, table.is_text, width, is_ascii=is_ascii):
+        return lines
+    filled = [any(cells) or not rows for cells in columns]
+    headings, left_out = (
+        list(itertools.compress(headings, chosen))
+        for chosen in (filled, map(operator.not_, filled))
+    )
+    columns = list(itertools.compress(columns, filled))
+    is_text = list(itertools.compress(table.is_text, filled))
+    lines = _format_columns(headings, columns, is_text, width, is_ascii=is_ascii)
+    lines = lines or _format_records(headings, list(zip(*columns, strict=True)), width)
+    if left_out:
+        lines += ["", *wrap(f"Empty in all rows: {', '.join(left_out)}.", width)]
+    return lines
+
+
+def _format_columns(
+    headings: Sequence[str],
+    columns: Sequence[Sequence[str]],
+    is_text: Sequence[bool],
+    width: int,
+    *,
+    is_ascii: bool,
+) -> list[str]:
+    """Return the lines of a table, none where it has no room."""
     columns = [
-        cells if is_text else align_decimals(cells)
-        for cells, is_text in zip(zip(*rows, strict=True), table.is_text, strict=False)
-    ] or [()] * len(headings)
+        cells if is_left else align_decimals(cells)
+        for cells, is_left in zip(columns, is_text, strict=False)
+    ]
     for gap in _GAPS:
         room = width - gap * (len(headings) - 1)
-        if widths := _fit_widths(headings, columns, table.is_text, room):
+        if widths := _fit_widths(headings, columns, is_text, room):
             rule = ("-" if is_ascii else "─") * (width - room + sum(widths))
-            lines = [*_format_row(headings, table.is_text, widths, gap), rule]
+            lines = [*_format_row(headings, is_text, widths, gap), rule]
             for cells in zip(*columns, strict=True):
-                lines += _format_row(cells, table.is_text, widths, gap)
+                lines += _format_row(cells, is_text, widths, gap)
             return lines
-    return _format_records(headings, rows, width)
+    return []
 
 
 def align_decimals(cells: Sequence[str]) -> list[str]:
