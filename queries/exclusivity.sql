@@ -7,7 +7,7 @@
 -- param until TIMESTAMP = NULL : only models created before this time (UTC)
 -- param tag VARCHAR = NULL : only models with this tag; ending in a colon, with any tag of that prefix (arxiv:)
 -- param cutoff VARCHAR = included : models at the creation-date cutoff: included, excluded or only
--- param weight VARCHAR = models : models: each counts once; downloads: by its 30-day downloads; authors: each author counts once, split over their models in the denominator; a model without an account is an author of its own
+-- param weight VARCHAR = models : models: each counts once; downloads: by its 30-day downloads; authors: each author counts once in each group, split over their models there that support the frameworks; a model without an account is an author of its own
 -- param exclude_top_authors INTEGER = 0 : leave out this many authors, those with the most models that support the frameworks; by downloads, those whose models have the most; a model without an account is an author of its own
 -- param by VARCHAR = NULL : the grouping, one row per group; NULL for no groups
 -- param by_cluster BOOLEAN = false : of a sample, a row for each range of creation time that was drawn
@@ -23,9 +23,10 @@
 -- column largest_share: share
 -- column share_without_largest: share
 -- chart: stack x=share y=group color=framework
--- population_size: all models, their downloads, or authors; coverage: the part of it that the denominator describes, of
--- authors how many have such a model. Weighted by downloads: largest_model: of those in the denominator, the model with the most
--- downloads; largest_share: its part of the denominator; share_without_largest: the share if it is left out.
+-- population_size: all models, their downloads, or authors; coverage: the part of it that the denominator describes.
+-- none, of authors: of those with a model of known frameworks, how many have none that supports one of those compared.
+-- Weighted by downloads: largest_model: of those in the denominator, the model with the most downloads; largest_share: its
+-- part of the denominator; share_without_largest: the share if it is left out.
 WITH compared AS (FROM frameworks_compared($frameworks::VARCHAR[])),
 tally AS (
     SELECT
@@ -60,63 +61,59 @@ largest AS (
     ORDER BY sum(CASE $weight WHEN 'downloads' THEN downloads ELSE models END) DESC NULLS LAST, voting_author
     LIMIT $exclude_top_authors
 ),
-weighted AS (
+eligible AS (
+    SELECT
+        group_name, supported, cluster, voting_author, models, largest,
+        CASE $weight WHEN 'models' THEN models WHEN 'downloads' THEN downloads END AS n,
+        CASE WHEN supported <> 0 THEN voting_author END AS supporting_author
+    FROM tally
+    WHERE ($exclude_top_authors = 0 OR voting_author NOT IN (FROM largest)) AND ($by IS NULL OR group_name IS NOT NULL)
+),
+ranked AS (
     SELECT
         group_name,
-        supported,
-        cluster,
-        voting_author,
-        models,
-        largest,
-        CASE $weight WHEN 'models' THEN models WHEN 'downloads' THEN downloads END AS n,
-        -- an author's vote is split over the author's models that support a framework; for none, over those
-        -- of known evidence
-        CASE WHEN supported <> 0 THEN models / sum(models) FILTER (supported <> 0) OVER by_author END
-            AS supporting_votes,
-        CASE WHEN supported IS NOT NULL THEN models / sum(models) FILTER (supported IS NOT NULL) OVER by_author END
-            AS known_votes
-    FROM tally
-    WHERE $exclude_top_authors = 0 OR voting_author NOT IN (FROM largest)
-    WINDOW by_author AS (PARTITION BY voting_author)
-),
-sized AS (
-    SELECT
-        group_name, supported, cluster, sum(weighted.models) AS models, sum(weighted.n) AS n,
-        sum(weighted.supporting_votes) AS supporting_votes,
-        sum(weighted.known_votes) AS known_votes, max(weighted.largest) AS largest,
-        sum(
-            CASE
-                WHEN supported <> 0
-                    THEN CASE $weight WHEN 'authors' THEN sum(weighted.supporting_votes) ELSE sum(weighted.n) END
-            END
-        ) OVER (PARTITION BY group_name) AS size
-    FROM weighted
-    GROUP BY group_name, supported, cluster
+        row_number() OVER (
+            ORDER BY
+                CASE $weight WHEN 'authors' THEN count(DISTINCT supporting_author) ELSE sum(n) FILTER (supported <> 0) END
+                    DESC NULLS LAST,
+                sum(models) FILTER (supported <> 0) DESC NULLS LAST,  -- of authors, each has one vote
+                group_name
+        ) AS place
+    FROM eligible
+    GROUP BY group_name
 ),
 grouped AS (
+    SELECT CASE WHEN place > $top::INTEGER THEN '(other)' ELSE eligible.group_name END AS "group", eligible.*
+    FROM eligible
+    JOIN ranked ON ranked.group_name IS NOT DISTINCT FROM eligible.group_name
+),
+voted AS (
     SELECT
-        CASE
-            WHEN dense_rank() OVER (ORDER BY size DESC NULLS LAST, group_name) > $top::INTEGER THEN '(other)'
-            ELSE group_name
-        END AS "group",
-        group_name, supported, cluster, models, n, supporting_votes, known_votes, largest
-    FROM sized
-    WHERE $by IS NULL OR group_name IS NOT NULL
+        *,
+        -- an author counts once in each group, divided over the author's models there that support a framework
+        CASE WHEN supported <> 0 THEN models / sum(models) FILTER (supported <> 0) OVER by_author END AS votes
+    FROM grouped
+    WINDOW by_author AS (PARTITION BY "group", cluster, voting_author)
+),
+summed AS (
+    SELECT
+        "group", supported, cluster, sum(models) AS models, sum(n) AS n, sum(votes) AS votes, max(largest) AS largest
+    FROM voted
+    GROUP BY ALL
     UNION ALL
     -- an empty population is 0 of 0
-    SELECT NULL, NULL, 0, NULL, NULL, NULL, NULL, NULL, NULL WHERE $by IS NULL
+    SELECT NULL, 0, NULL, NULL, NULL, NULL, NULL WHERE $by IS NULL
 ),
 authors AS (
     SELECT
         "group",
+        cluster,
         count(DISTINCT voting_author) AS authors,
         count(DISTINCT CASE WHEN supported IS NOT NULL THEN voting_author END) AS known_authors,
-        count(DISTINCT CASE WHEN supported <> 0 THEN voting_author END) AS supporting_authors
-    FROM weighted
-    JOIN (SELECT DISTINCT group_name, "group" FROM grouped) AS group_names
-        ON group_names.group_name IS NOT DISTINCT FROM weighted.group_name
+        count(DISTINCT supporting_author) AS supporting_authors
+    FROM grouped
     WHERE $weight = 'authors'
-    GROUP BY "group"
+    GROUP BY "group", cluster
 ),
 names AS (
     SELECT unnest(['exclusive', 'available']) AS name, framework, mask, bit FROM compared
@@ -126,8 +123,7 @@ names AS (
 -- supported is NULL where the evidence is unknown: such models count only in the population of coverage
 members AS (
     SELECT
-        name, framework, bit, "group", cluster, models, n, largest,
-        CASE name WHEN 'none' THEN known_votes ELSE supporting_votes END AS votes,
+        name, framework, bit, "group", cluster, models, n, votes, largest,
         CASE name
             WHEN 'exclusive' THEN supported = mask
             WHEN 'available' THEN supported & mask <> 0
@@ -135,7 +131,7 @@ members AS (
             WHEN 'none' THEN supported = 0
         END AS in_numerator,
         supported <> 0 OR name = 'none' AND supported IS NOT NULL AS in_denominator
-    FROM grouped, names
+    FROM summed, names
 ),
 counted AS (
     SELECT
@@ -145,8 +141,7 @@ counted AS (
         sum(n) AS n,
         sum(models) FILTER (in_numerator) AS models_numerator,
         sum(models) FILTER (in_denominator) AS models_denominator,
-        sum(votes) FILTER (in_numerator) AS votes_numerator,
-        sum(votes) FILTER (in_denominator) AS votes_denominator,
+        sum(votes) FILTER (in_numerator) AS votes,
         max(largest) FILTER (in_denominator) AS largest,
         max(largest) FILTER (in_numerator) AS largest_in_numerator
     FROM members
@@ -158,17 +153,23 @@ SELECT
     framework,
     counted."group",
     coalesce(
-        CASE $weight WHEN 'authors' THEN round(votes_numerator, 6)::DECIMAL(35, 6) ELSE n_numerator::DECIMAL(35, 6) END, 0
+        CASE
+            WHEN $weight <> 'authors' THEN n_numerator::DECIMAL(35, 6)
+            WHEN name = 'none' THEN known_authors - supporting_authors
+            ELSE round(votes, 6)::DECIMAL(35, 6)
+        END,
+        0
     ) AS numerator,
     coalesce(
-        CASE $weight WHEN 'authors' THEN round(votes_denominator, 6)::DECIMAL(35, 6) ELSE n_denominator::DECIMAL(35, 6) END, 0
+        CASE
+            WHEN $weight <> 'authors' THEN n_denominator::DECIMAL(35, 6)
+            WHEN name = 'none' THEN known_authors
+            ELSE supporting_authors
+        END,
+        0
     ) AS denominator,
     coalesce(CASE $weight WHEN 'authors' THEN authors ELSE n END, 0) AS population_size,
-    round(
-        CASE $weight WHEN 'authors' THEN CASE name WHEN 'none' THEN known_authors ELSE supporting_authors END ELSE denominator END
-            / nullif(population_size::DOUBLE, 0),
-        6
-    ) AS coverage,
+    round(denominator / nullif(population_size::DOUBLE, 0), 6) AS coverage,
     -- authors count once each; of downloads, the models behind them count
     denominator > 0 AND CASE $weight
         WHEN 'authors' THEN is_small(numerator, denominator)
@@ -181,11 +182,12 @@ SELECT
             / nullif(denominator - left(largest, 20)::BIGINT, 0),
         6
     ) AS share_without_largest,
-    cluster
+    counted.cluster
 FROM counted
-LEFT JOIN authors ON authors."group" IS NOT DISTINCT FROM counted."group"
+LEFT JOIN authors
+    ON authors."group" IS NOT DISTINCT FROM counted."group" AND authors.cluster IS NOT DISTINCT FROM counted.cluster
 ORDER BY
     CASE name WHEN 'exclusive' THEN 1 WHEN 'available' THEN 2 WHEN 'shared' THEN 3 ELSE 4 END,
     list_position($frameworks::VARCHAR[], framework), bit,
     counted."group",
-    cluster
+    counted.cluster

@@ -178,8 +178,8 @@ def _format_population_size(figure: Figure) -> str:
 
 
 def _format_votes(report: Report) -> str:
-    """Return how authors are counted, as a sentence; "" in a report that does not count them."""
-    if report.request.weight != "authors":
+    """Return how authors are divided, as a sentence; "" in a report that does not divide them."""
+    if report.request.weight != "authors" or len(report.frameworks) == 1:
         return ""
     frameworks = any_framework(list(report.frameworks.values()))
     return (
@@ -242,11 +242,14 @@ def format_coverage(section: Section, frameworks: Mapping[str, str]) -> str | No
         meaning = f"that support {any_framework(list(frameworks.values()))}"
     if section.by is not None:
         unit = UNITS[figure.weight]
-        return (
+        text = (
             f"Shares are of the {unit} of each group {meaning} (Total), by "
             f"{DEFINITION_LABELS[figure.definition]}. Coverage is Total's share of all {unit} of "
             "the group."
         )
+        if figure.weight == "authors":
+            text += " An author counts once in each group, so the groups can add up to more."
+        return text
     those = {"models": "those", "downloads": "those of models", "authors": "those with models"}
     return (
         f"The shares describe {_format_coverages(described)} of the {_format_population(figure)}: "
@@ -327,16 +330,16 @@ def _format_single(report: Report, title: str, when: str) -> str:
             f"{format_number(none.denominator)} ({format_percent(none.coverage)}) "
             f"{verb[none.weight]} {KNOWN_EVIDENCE[none.definition]}. Of these, "
         )
-    supporting = format_number(available.numerator)
-    if none.weight != "authors":  # their votes for a framework are split over other models
-        # both add up to all, so the error is the same
-        supporting += f" ({format_share(replace(none, numerator=available.numerator))})"
+    # both add up to all, so the error is the same
+    share = format_share(replace(none, numerator=available.numerator))
+    supporting = f"{format_number(available.numerator)} ({share})"
     others = f"{format_number(none.numerator)} ({format_share(none)})"
-    those = {"downloads": "are of models that ", "authors": "count for models that "}
-    subject = those.get(none.weight, "")
-    if none.definition == "tag":  # a model without the tag may support the framework
-        return f"{population}{supporting} {subject}have the tag {title}, {others} {subject}do not"
-    return f"{population}{supporting} {subject}support {title}, {others} {subject}do not"
+    # a model without the tag may support the framework
+    support = f"have the tag {title}" if none.definition == "tag" else f"support {title}"
+    if none.weight == "authors":
+        return f"{population}{supporting} have models that {support}, {others} have none"
+    subject = "are of models that " * (none.weight == "downloads")
+    return f"{population}{supporting} {subject}{support}, {others} {subject}do not"
 
 
 def _format_comparison(report: Report) -> str:

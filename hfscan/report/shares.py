@@ -37,17 +37,17 @@ def explain_shares(
             "best evidence."
         )
     models = f"{UNITS[weight]} {population}"
-    if measure == "formats" or len(titles) == 1:
+    is_single = len(titles) == 1
+    if measure == "formats" or is_single:
         is_one = len(definitions) == 1
         total = f"{models} {_KNOWN[definitions[0]] if is_one else 'with known evidence'}"
     else:
         total = f"{models} that support {any_framework(list(titles.values()))}"
-    parts = [f"Shares are of the {total} (Total)."]
-    if weight == "authors":
-        parts.append(f"Coverage is the share of all {models} that have such a model.")
-        parts.append("Each author counts once, divided equally among the author's such models.")
-    else:
-        parts.append(f"Coverage is Total's share of all {models}.")
+    parts = [f"Shares are of the {total} (Total). Coverage is Total's share of all {models}."]
+    if weight == "authors" and not is_single:
+        parts.append(
+            f"Each author counts once, divided equally among the author's such models {population}."
+        )
     if measure == "formats":
         parts.append("A model can have several, so that shares can add up to more than 100 %.")
     for definition in definitions:

@@ -252,27 +252,23 @@ def count_models(
         [getattr(model, VALUES[weight]) or 0 for model in models] if weight in VALUES else repeat(1)
     )
     counts = Counter(zip(groups, map(restrict, map(keys_of, models)), values, strict=False))
-    known = {key: n for key, n in counts.items() if key[1] is not None}
-    by_group, known_by_group = (
-        add_up(part, weight) for part in ({key: n for key, n in known.items() if key[1]}, known)
-    )
+    by_group = defaultdict(Counter)
+    for (group, keys, value), n in counts.items():
+        if keys is not None:
+            by_group[group][keys, value] += n
     if top is not None:
-        group_sizes = {group: by_group[group].total() for group in known_by_group}
-        largest_groups = sorted(group_sizes, key=lambda group: (-group_sizes[group], group))[:top]
-        by_group, known_by_group = (
-            merge_small_groups(groups, largest_groups) for groups in (by_group, known_by_group)
-        )
+        by_group = merge_small_groups(by_group, weight, top)
     figures = {}
-    for group, known_counts in known_by_group.items():
-        counts = by_group[group]
-        support_count = counts.total()
+    for group, part in by_group.items():
+        tally = add_up(part, weight)
+        support_count = sum(n for common, n in tally.items() if common)
         for name in frameworks:
-            figures["exclusive", name, group] = (counts[frozenset([name])], support_count)
-            available = sum(n for common, n in counts.items() if name in common)
+            figures["exclusive", name, group] = (tally[frozenset([name])], support_count)
+            available = sum(n for common, n in tally.items() if name in common)
             figures["available", name, group] = (available, support_count)
-        shared = sum(n for common, n in counts.items() if len(common) > 1)
+        shared = sum(n for common, n in tally.items() if len(common) > 1)
         figures["shared", None, group] = (shared, support_count)
-        figures["none", None, group] = (known_counts[frozenset()], known_counts.total())
+        figures["none", None, group] = (tally[frozenset()], tally.total())
     return {
         key: tuple(n if isinstance(n, int) else round(float(n), 6) for n in pair)
         for key, pair in figures.items()
@@ -280,30 +276,37 @@ def count_models(
 
 
 def add_up(counts, weight):
-    """Return {group: {frameworks: models}}, weighted.
+    """Return {frameworks: count} of a group from {(frameworks, downloads or author): models}."""
+    tally: Counter = Counter()
+    if weight != "authors":
+        for (keys, value), n in counts.items():
+            tally[keys] += n * value
+        return tally
+    models_by_author = defaultdict(Counter)
+    for (keys, author), n in counts.items():
+        models_by_author[author][keys] += n
+    parts = Counter()  # of equal fractions there are many
+    for models in models_by_author.values():
+        without = models.pop(frozenset(), 0)
+        if not models:
+            parts[frozenset(), without] += without
+        for keys, n in models.items():
+            parts[keys, models.total()] += n
+    for (keys, denominator), n in parts.items():
+        tally[keys] += Fraction(n, denominator)
+    return tally
 
-    `counts`: {(group, frameworks, downloads or author): models}. The vote of an author is split
-    over the author's models here.
-    """
-    models_per_author, numerators = Counter(), Counter()
-    for (_, _, author), n in counts.items():
-        models_per_author[author] += n
-    for (group, keys, value), n in counts.items():
-        if weight == "authors":
-            numerators[group, keys, models_per_author[value]] += n
-        else:
-            numerators[group, keys, 1] += n * value
-    by_group = defaultdict(Counter)
-    for (group, keys, denominator), n in numerators.items():
-        by_group[group][keys] += Fraction(n, denominator) if denominator > 1 else n
-    return by_group
 
+def merge_small_groups(by_group, weight, top):
+    """Return the counts of the largest groups; the models of the others are those of "(other)"."""
 
-def merge_small_groups(by_group, largest_groups):
-    """Return the tallies of the largest groups; the others add up to "(other)"."""
+    def rank(group):
+        supporting = Counter({key: n for key, n in by_group[group].items() if key[0]})
+        return -add_up(supporting, weight).total(), -supporting.total(), group
+
     merged = defaultdict(Counter)
-    for group, counts in by_group.items():
-        merged[group if group in largest_groups else "(other)"].update(counts)
+    for place, group in enumerate(sorted(by_group, key=rank)):
+        merged[group if place < top else "(other)"].update(by_group[group])
     return merged
 
 
