@@ -11,7 +11,7 @@ from functools import cache
 from itertools import repeat
 from operator import attrgetter
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import duckdb
 from evidence import ALL_FRAMEWORKS, DECISIVE, FORMATS, RUNTIMES, classify, match_name
@@ -277,7 +277,7 @@ def count_models(
 
 def add_up(counts, weight):
     """Return {frameworks: count} of a group from {(frameworks, downloads or author): models}."""
-    tally: Counter = Counter()
+    tally: Any = Counter()  # of integers or fractions
     if weight != "authors":
         for (keys, value), n in counts.items():
             tally[keys] += n * value
