@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
@@ -12,6 +11,7 @@ from pathlib import Path
 import pytest
 from dumps import ingest
 from filelock import FileLock
+from new_database import read_new_database, write_new_database
 
 from hfscan import cli
 from hfscan.scope import Scope
@@ -52,25 +52,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.slow)  # reads all recorded models
 
 
-@pytest.fixture(scope="session")
-def new_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database without models."""
-    path = tmp_path_factory.mktemp("new") / "h.duckdb"
-    schema.create_database(path)
-    return path
-
-
 @pytest.fixture(scope="module", autouse=True)
-def copy_new_databases(new_database: Path) -> Iterator[None]:
-    """Copy a new database instead of creating another: creating one takes 0.2 s of CPU time."""
-
-    def copy(path: Path) -> None:
-        unfinished = path.with_name(path.name + ".new")
-        shutil.copyfile(new_database, unfinished)
-        unfinished.rename(path)
-
+def copy_new_databases() -> Iterator[None]:
+    """Copy a new database instead of creating another."""
+    read_new_database()  # with what creates one
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(schema, "_create", copy)
+        patch.setattr(schema, "_create", write_new_database)
         yield
 
 

@@ -6,6 +6,7 @@ they are imported, such as those of huggingface_hub, are left to the commands. T
 with its stdin.
 """
 
+import gc
 import json
 import os
 import resource
@@ -17,14 +18,21 @@ from contextlib import suppress
 from importlib import import_module
 
 from fork_client import name_socket
+from new_database import read_new_database, write_new_database
 
 from hfscan import cli
+from hfscan.store import schema
 
 _MAX_REQUEST = 1 << 20
 
 for _name in ("hfscan.pipeline", "hfscan.report.writers", "jinja2", "sqlglot"):
     import_module(_name)
+for _name in ("asyncio", "filelock", "httpcore2", "httpx2", "requests", "yaml"):
+    with suppress(ModuleNotFoundError):  # releases of huggingface_hub import different ones
+        import_module(_name)
 assert "huggingface_hub.constants" not in sys.modules
+read_new_database()  # kept for the commands
+schema._create = write_new_database
 
 
 def serve(server: socket.socket) -> None:
@@ -76,6 +84,7 @@ def run(
 
 
 if __name__ == "__main__":
+    gc.freeze()  # else collections in each child would copy the memory of this process
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as _server:
         _server.bind(name_socket(os.getpid()))
         _server.listen(64)
