@@ -26,6 +26,7 @@ from _transformers import (
     run_model,
     weightless_layers,
 )
+from torch.overrides import TorchFunctionMode
 from torch.utils.mkldnn import MkldnnLinear
 from transformers.activations import ACT2FN
 
@@ -114,8 +115,29 @@ def run(inputs, into, activation=None, tf32=False, double=False, eager=False, va
             replaced_activations(model, activation) as replaced,
             computing(model, tf32, eager) as options,
         ):
-            reply = run_model(as_variant(model, variant), given | options, numpy, into)
+            call = (as_variant(model, variant), given | options, numpy, into)
+            try:
+                reply = run_model(*call)
+            except RuntimeError:  # also of float32 tensors that do not fit float64 ones
+                if not double:
+                    raise
+                with Float64InsteadOfFloat32():
+                    reply = run_model(*call)
     return reply | {"replaced_activations": replaced}
+
+
+class Float64InsteadOfFloat32(TorchFunctionMode):
+    """Give float64 to code that asks for float32, such as `x.float()` and `dtype=torch.float32`."""
+
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        if function is torch.Tensor.float:
+            function = torch.Tensor.double
+        args = [torch.float64 if value is torch.float32 else value for value in args]
+        kwargs = {
+            name: torch.float64 if value is torch.float32 else value
+            for name, value in (kwargs or {}).items()
+        }
+        return function(*args, **kwargs)
 
 
 def as_variant(model, variant):
@@ -201,11 +223,15 @@ def eager_attention(model):
     elif not model._can_set_attn_implementation():
         yield {"output_attentions": True}
     else:
+        parts = [part for part in model.modules() if isinstance(part, transformers.PreTrainedModel)]
+        implementations = [(part.config, part.config._attn_implementation) for part in parts]
         model.set_attn_implementation("eager")
         try:
             yield {}
         finally:
-            model.set_attn_implementation(used)
+            # one by one, the whole first: a part may not support that of the whole
+            for config, implementation in implementations:
+                config._attn_implementation = implementation
 
 
 @contextlib.contextmanager
