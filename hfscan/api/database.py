@@ -23,7 +23,6 @@ from hfscan.figures import (
     check_not_empty,
     compare_snapshots,
     compute_adoption,
-    default_definition,
     explain_model,
     find_lineage,
     find_subject,
@@ -33,7 +32,7 @@ from hfscan.figures import (
 from hfscan.figures.queries import is_query_name
 from hfscan.figures.sql import find_query, restrict, run_query
 from hfscan.figures.trend import Per, choose_definitions, compute_exclusivity_trend, list_measures
-from hfscan.frameworks import Definition, taxonomy
+from hfscan.frameworks import DEFAULT_DEFINITION, Definition, taxonomy
 from hfscan.report import ReportRequest, build_claims_report, build_report
 from hfscan.report.lineage import LineageTree
 from hfscan.scope import DEFAULT_FRAMEWORKS
@@ -344,7 +343,7 @@ class Database:
             frameworks=_list_names(frameworks),
             period=dates,
             population=population or ("created" if period else "existing"),
-            definition=definition or default_definition(view.snapshot, dates),
+            definition=definition or DEFAULT_DEFINITION,
             cutoff=cutoff,
             **options,
         )

@@ -69,8 +69,7 @@ def _list_reports(ctx: click.Context) -> list[str]:
     default="all",
     help="Evidence that a model supports a framework: Hub tags, weight files, loadable without "
     "conversion, or best: files, or where these are unknown or name no framework, library and "
-    "tags. all: use best (tag for years before 2023 in a snapshot without file names) and show how "
-    "the result depends on the definition.",
+    "tags. all: use best and show how the result depends on the definition.",
 )
 @transformers_option
 @weight_option

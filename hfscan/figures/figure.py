@@ -8,9 +8,8 @@ from hfscan.choices import POPULATIONS, Cutoff, Grouping, Population, Weight
 from hfscan.errors import InvalidRequestError
 from hfscan.figures.intervals import SampleError
 from hfscan.figures.period import Period, contains_cutoff
-from hfscan.frameworks import Definition
+from hfscan.frameworks import DEFAULT_DEFINITION, Definition
 from hfscan.scope import DEFAULT_FRAMEWORKS
-from hfscan.store import Snapshot
 from hfscan.suggest import unknown
 
 
@@ -115,20 +114,6 @@ LARGEST_KEYS = ("largest_model", "largest_share", "share_without_largest")
 _LAST_KEYS = {"sample_error", "covered", "coverage", "small", "population_size", *LARGEST_KEYS}
 """Fields that are not keys of a report's JSON, or that come after its share."""
 
-_SAFETENSORS_YEAR = datetime(2023, 1, 1)
-"""From then on, the Hub gives a framework tag to few of the models with safetensors."""
-
-
-def default_definition(snapshot: Snapshot, period: tuple[datetime, datetime] | None) -> Definition:
-    """Return the definition for a period (None: all models) where none is requested.
-
-    The best evidence, except where the snapshot has no file names and the period ended before 2023:
-    then the Hub's tags, which had the files of every framework, and which published studies count.
-    """
-    ended_before = period is not None and period[1] <= _SAFETENSORS_YEAR
-    return "tag" if ended_before and "files" in snapshot.missing_columns else "best"
-
-
 @dataclass(frozen=True)
 class FigureRequest:
     """The parameters of exclusivity figures.
@@ -142,7 +127,7 @@ class FigureRequest:
     """
 
     frameworks: tuple[str, ...] = DEFAULT_FRAMEWORKS
-    definition: Definition = "tag"
+    definition: Definition = DEFAULT_DEFINITION
     period: tuple[datetime, datetime] | None = None
     population: Population = "existing"
     cutoff: Cutoff | None = None

@@ -11,7 +11,7 @@ from hfscan.figures.figure import LARGEST_KEYS, Figure, FigureRequest
 from hfscan.figures.per_snapshot import add_zeros, list_complete, run_per_snapshot
 from hfscan.figures.queries import load
 from hfscan.figures.view import SnapshotView
-from hfscan.frameworks import Definition, taxonomy
+from hfscan.frameworks import DEFAULT_DEFINITION, Definition, taxonomy
 from hfscan.scope import DEFAULT_FRAMEWORKS
 from hfscan.store import Store, list_snapshots
 
@@ -89,7 +89,7 @@ def choose_definitions(
     """
     definitions: tuple[Definition, ...] = ("tag", "best")
     if definition or formats:
-        definitions = (definition or "best",)
+        definitions = (definition or DEFAULT_DEFINITION,)
     return tuple(filter(view.supports_definition, definitions)) or definitions
 
 
@@ -156,7 +156,7 @@ def compare_snapshots(
     measures: Iterable[Measure],
     *,
     frameworks: Sequence[str] | None = None,
-    definitions: Sequence[Definition] = ("best",),
+    definitions: Sequence[Definition] = (DEFAULT_DEFINITION,),
     weight: Weight = "models",
     transformers: int | None = None,
     as_of: datetime | None = None,
@@ -183,7 +183,7 @@ def compare_snapshots(
     for measure in measures:
         query = load(measure)
         for values in parameters[measure]:
-            definition: Any = values.get("definition", "best")
+            definition: Any = values.get("definition", DEFAULT_DEFINITION)
             known = {other.snapshot.id for other in views if other.supports_definition(definition)}
             if not known:
                 raise NotFoundError(

@@ -3,6 +3,7 @@
 from hfscan.frameworks.classify import Classification, Evidence, classify
 from hfscan.frameworks.masks import MASKS, is_current, masks_sql, reclassify, write_taxonomy
 from hfscan.frameworks.taxonomy import (
+    DEFAULT_DEFINITION,
     DEFINITIONS,
     Definition,
     Framework,
@@ -14,7 +15,7 @@ from hfscan.frameworks.taxonomy import (
 )
 
 __all__ = [
-    "DEFINITIONS", "MASKS", "Classification", "Definition", "Evidence", "Framework", "Rule",
+    "DEFAULT_DEFINITION", "DEFINITIONS", "MASKS", "Classification", "Definition", "Evidence", "Framework", "Rule",
     "Taxonomy", "classify", "fingerprint", "is_current", "masks_sql", "newest_transformers",
     "reclassify", "taxonomy", "write_taxonomy",
 ]  # fmt: skip

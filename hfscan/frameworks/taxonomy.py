@@ -12,6 +12,9 @@ from typing import Any, Literal, get_args
 
 Definition = Literal["tag", "weights", "loadable", "best"]
 
+DEFAULT_DEFINITION: Definition = "best"
+"""Of reports and figures for which none is requested: it leaves the fewest models unknown."""
+
 DEFINITIONS: tuple[Definition, ...] = get_args(Definition)
 """The evidence rules by which a model supports a framework: see taxonomy.toml."""
 

@@ -12,11 +12,10 @@ from hfscan.figures import (
     SnapshotView,
     check_not_empty,
     check_totals,
-    default_definition,
     find_flags_of_figures,
     load,
 )
-from hfscan.frameworks import Definition
+from hfscan.frameworks import DEFAULT_DEFINITION, Definition
 from hfscan.objectid import FIRST_DATED_YEAR
 from hfscan.paths import data_dir
 from hfscan.report.caveats import (
@@ -56,8 +55,7 @@ def build(
     """
     name = name or ("overview" if request.year is None else "year")
     spec = load_spec(name, where or data_dir("reports"))
-    definition = request.definition or spec.get("definition")
-    definition = definition or default_definition(view.snapshot, request.period)
+    definition = request.definition or DEFAULT_DEFINITION
     frameworks = view.find_titles(request.frameworks)
     period = request.covered(view.snapshot)
     values: dict[str, Any] = {"requested_year": request.year, "labels": LABELS}

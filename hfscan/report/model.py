@@ -11,7 +11,6 @@ from typing import Any, Literal
 
 from hfscan.figures import (
     AccountGroups,
-    Definition,
     Figure,
     FigureRequest,
     Flag,
@@ -20,6 +19,7 @@ from hfscan.figures import (
     Population,
     Weight,
 )
+from hfscan.frameworks import DEFAULT_DEFINITION, Definition
 from hfscan.scope import DEFAULT_FRAMEWORKS
 from hfscan.store import Snapshot
 
@@ -184,7 +184,7 @@ class Report:
     title: str
     sections: tuple[Section, ...]
     request: ReportRequest = ReportRequest()
-    definition: Definition = "best"
+    definition: Definition = DEFAULT_DEFINITION
     frameworks: Mapping[str, str] = field(default_factory=dict)
     titles: Mapping[str, str] = field(default_factory=dict)
     snapshots: tuple[Snapshot, ...] = ()

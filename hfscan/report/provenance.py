@@ -35,10 +35,14 @@ def format_sources(report: Report) -> str:
         return format_provenance(report)
     sides = filter(None, (report, report.compared_with))
     snapshots = {snapshot.id: snapshot for side in sides for snapshot in side.snapshots}
-    parts = map(describe_snapshot, snapshots.values())
-    has_definition = report.figures or report.compared_with or find_undated_rows(report)
-    label = f"{DEFINITION_LABELS[report.definition]}{format_release(report)}"
-    return " ".join(parts) + (f" Definition: {label}." if has_definition else "")
+    return " ".join([*map(describe_snapshot, snapshots.values()), *describe_definition(report)])
+
+
+def describe_definition(report: Report) -> list[str]:
+    """Return the definition of support as a sentence; none where the report does not use one."""
+    if report.text or not (report.figures or report.compared_with or find_undated_rows(report)):
+        return []
+    return [f"Definition: {DEFINITION_LABELS[report.definition]}{format_release(report)}."]
 
 
 def describe_snapshot(snapshot: Snapshot) -> str:

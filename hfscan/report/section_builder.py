@@ -19,7 +19,7 @@ from hfscan.figures import (
     Weight,
     load,
 )
-from hfscan.frameworks import DEFINITIONS, Definition
+from hfscan.frameworks import DEFAULT_DEFINITION, DEFINITIONS, Definition
 from hfscan.report.caveats import explain_estimates, explain_flags, explain_small
 from hfscan.report.dependence import explain_dependence, explain_dependent_breakdown
 from hfscan.report.format import format_date
@@ -34,8 +34,8 @@ from hfscan.text import format_count
 _CUTOFFS: tuple[Cutoff, ...] = ("excluded", "included", "only")
 _OVERRIDES = ("weight", "exclude_top_authors", "definition")  # what a section can set
 
-_ALL_COUNTED = {"models": "All models", "downloads": "Downloads of all models"}
-"""What a breakdown or the largest accounts count -> the beginning of its title."""
+_BY_BEST = " (best evidence, which leaves the fewest unknown)"
+"""Why a breakdown does not follow the definition of its report."""
 
 _BREAKDOWN_BY_GROUP = {
     "only_total": False,
@@ -55,11 +55,20 @@ def name_counted(request: ReportRequest) -> dict[str, str]:
     """Return the placeholders for what a breakdown or the largest accounts count."""
     counted = _find_counted(request)
     return {
-        "all_counted": _ALL_COUNTED[counted],
         "counted": counted,
         "Counted": counted.capitalize(),
         "counted_of": "downloads of the " * (counted == "downloads"),
     }
+
+
+def _describe_all(counted: str, rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return what a breakdown counts, with the total, as the beginning of its title."""
+    totals = {row["denominator"] for row in rows if row["group"] is None}
+    if len(totals) > 1:  # over snapshots
+        return "All models" if counted == "models" else "Downloads of all models"
+    total = totals.pop()
+    title = format_count(total, counted.removesuffix("s")) + " of models" * (counted != "models")
+    return title if total == 1 else f"All {title}"
 
 
 def _find_counted(request: ReportRequest) -> Weight:
@@ -110,6 +119,11 @@ class SectionBuilder:
                 days = (format_date(earlier.observed_to), format_date(later.observed_to))
                 values = values | dict(zip(("earlier", "later"), days, strict=True))
             rows, queries = run_section(self.view, spec, query, parameters)
+            if query.name == "breakdown":
+                counted = _describe_all(str(parameters["weight"]), rows)
+                values = values | {"all_counted": counted}
+                if self.definition != DEFAULT_DEFINITION:
+                    spec = spec | {"title": spec["title"] + _BY_BEST}
             if query.name == "creation_cutoff" and len(self._titles) == 1:
                 rows = select_one_framework(rows)
             if spec.get("over") and not rows:

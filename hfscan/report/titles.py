@@ -85,13 +85,12 @@ _MOST_SNAPSHOTS = 4  # that a source names one by one
 
 def _describe_figures(section: Section, report: Report) -> str | None:
     """Return the leading class of figures, and where its share is lowest and highest."""
-    figures = [
+    shown = [
         figure
         for figure in visible_figures(section.figures, section.by)
-        if figure.cutoff in (None, "excluded")
-        and figure.denominator
-        and figure.frameworks == report.request.frameworks
+        if figure.cutoff in (None, "excluded") and figure.denominator
     ]
+    figures = [figure for figure in shown if figure.frameworks == report.request.frameworks]
     if not figures or len(report.frameworks) == 1:
         return None
     leading = max(figures, key=lambda figure: figure.numerator)
@@ -105,8 +104,14 @@ def _describe_figures(section: Section, report: Report) -> str | None:
         )
         return f"{label}: {', '.join(parts)}"
     if section.vary_by:
-        low, high = _find_ends(same)
-        return f"{label}: {format_range(low.share, high.share)}, depending on the definition"
+        others = [
+            figure
+            for figure in shown
+            if figure not in figures
+            and (figure.name, figure.framework) == (leading.name, leading.framework)
+        ]
+        more = f"; {_format_ends(others)} with more frameworks compared" if others else ""
+        return f"{label}: {_format_ends(same)}, depending on the definition{more}"
     if section.by is None:
         share = _format(leading)
         return f"{label}: {share} of the {describe_total(leading, report)}"
@@ -131,6 +136,11 @@ _WEIGHTED = {
     "downloads": "of downloads",
     "authors": "if each author counts once",
 }
+
+
+def _format_ends(figures: Sequence[Figure]) -> str:
+    low, high = _find_ends(figures)
+    return format_range(low.share, high.share)
 
 
 def _find_ends(figures: Sequence[Figure]) -> tuple[Figure, Figure]:

@@ -17,7 +17,6 @@ from hfscan.figures import (
     Figure,
     FigureRequest,
     SnapshotView,
-    default_definition,
     describe_drops,
 )
 from hfscan.fs import hold_lock, translate_os_errors
@@ -240,5 +239,4 @@ def _format_message(run: _Run) -> str:
 
 
 def _pytorch_only(store: Store, snapshot: Snapshot) -> Figure:
-    request = FigureRequest(definition=default_definition(snapshot, None))
-    return next(SnapshotView(store, snapshot).compute_exclusivity(request))
+    return next(SnapshotView(store, snapshot).compute_exclusivity(FigureRequest()))

@@ -68,7 +68,7 @@ def test_each_framework_can_be_compared_alone(db, name):
         title = taxonomy().titles[name]
         text = " ".join(texts["terminal"].split())
         assert f"support {title}, " in text or "No model" in text
-        breakdown = texts["md"].split("## All models")[1].split("\n## ")[0]
+        breakdown = texts["md"].split("## All ", 1)[1].split("\n## ")[0]
         assert f"{title} only" not in breakdown  # a model may have others
 
 

@@ -30,7 +30,12 @@ from hfscan.report.format import (
     format_value,
 )
 from hfscan.report.model import QueryRef, Report, Section
-from hfscan.report.provenance import format_missing, format_provenance, format_scope
+from hfscan.report.provenance import (
+    describe_definition,
+    format_missing,
+    format_provenance,
+    format_scope,
+)
 from hfscan.report.sentences import list_answers
 from hfscan.report.tables import Table, section_tables, visible_figures
 from hfscan.report.titles import describe_total, find_report_title, find_title, format_source
@@ -56,7 +61,7 @@ def write(report: Report, out: TextIO) -> None:
         report=report,
         parts=parts,
         finding=find_report_title(report),
-        day=_format_days(report),
+        sources=" ".join([*_format_days(report), *describe_definition(report)]),
         highlights=list(_highlights(report))[:4],
         marks=list_marks(snapshot for side in _list_sides(report) for snapshot in side.snapshots),
         answers=list_answers(report),
@@ -86,13 +91,13 @@ def _list_sides(report: Report) -> list[Report]:
     return [report] if report.compared_with is None else [report, report.compared_with]
 
 
-def _format_days(report: Report) -> str:
-    """Return the first and last day of the report's snapshots, as a sentence; "" without any."""
+def _format_days(report: Report) -> list[str]:
+    """Return the first and last day of the report's snapshots, as a sentence; none without any."""
     days = sorted(snapshot.observed_to for snapshot in report.snapshots)
     if not days:
-        return ""
+        return []
     ends = " to ".join(dict.fromkeys(map(format_date, (days[0], days[-1]))))
-    return f"{'Snapshot' if len(days) == 1 else 'Snapshots'} of {ends}."
+    return [f"{'Snapshot' if len(days) == 1 else 'Snapshots'} of {ends}."]
 
 
 def render_page(template: str, trusted: Mapping[str, str], **values: object) -> str:

@@ -120,8 +120,7 @@ def _list_lead(report: Report, width: int, room: int, *, is_ascii: bool) -> list
     """Return the breakdown of all models, else the table of the headline; none without room."""
     breakdown = next((part for part in report.sections if part.query == "breakdown"), None)
     section = breakdown or report.headline
-    differs = breakdown is not None and report.definition != "best"
-    title = _wrap(f"{section.title}{', best evidence' * differs}", width, "bold cyan")
+    title = _wrap(section.title, width, "bold cyan")
     room -= len(title)
     rows = [row for row in section.rows if row.get("group") is None] if breakdown else []
     if breakdown and room >= min(len(rows), 4):
