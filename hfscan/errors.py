@@ -19,7 +19,7 @@ def option(name: str, argument: str | None = None) -> Wording:
     return Wording(f"--{name}", argument or name.replace("-", "_"))
 
 
-DB = option("db", "path")
+DB = Wording("--db", "the argument path")
 
 
 class HfscanError(Exception):

@@ -14,8 +14,18 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     return f" Did you mean {', '.join(others)} or {last}?" if others else f" Did you mean {last}?"
 
 
+_MOST_LISTED = 20
+_LISTED_BY = {
+    "claim": "hfscan claims", "command": "hfscan --help", "framework": "hfscan frameworks",
+    "query": "hfscan query",
+}  # fmt: skip
+"""Kind of name -> the command that lists all, for more than a message can hold."""
+
+
 def unknown(kind: str, name: object, known: Iterable[str]) -> str:
     """Return the message for an unknown name of a closed set, such as a "framework"."""
     known = list(known)
     listing = f" Known: {', '.join(known)}." if known else ""
+    if len(known) > _MOST_LISTED and kind in _LISTED_BY:
+        listing = f" To list all {len(known)}: {_LISTED_BY[kind]}"
     return f"There is no {kind} {str(name)!r}.{did_you_mean(str(name), known)}{listing}"

@@ -162,12 +162,20 @@ def main() -> None:
 def run() -> int:
     """Run the command line; turn each expected error into a message on stderr and an exit code."""
     _streams.install()
+    _drop_unreadable_size()
     with Signals().handled() as signals:
         try:
             code = _run_command()
         except (Exception, KeyboardInterrupt) as error:
             code = _handle_error(error, signals)
     return _TERMINATED if signals.received is signal.SIGTERM else code
+
+
+def _drop_unreadable_size() -> None:
+    """Ignore a size of the terminal such as "²", which rich takes for a number."""
+    for name in ("COLUMNS", "LINES"):
+        if not os.environ.get(name, "0").isdecimal():
+            del os.environ[name]
 
 
 def _run_command() -> int:

@@ -55,7 +55,8 @@ class _StderrHandler(logging.Handler):
     """Write records to the current stderr, which keeps a progress bar below them."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        echo_lines(_TOKEN.sub("hf_***", self.format(record)), err=True)
+        for line in _TOKEN.sub("hf_***", self.format(record)).split("\n"):
+            echo(line, err=True)
 
 
 def configure_log(verbose: int, quiet: bool) -> None:

@@ -35,6 +35,17 @@ class Count(click.IntRange):
     def __init__(self, min: int = 0, max: int = LARGEST_COUNT) -> None:
         super().__init__(min, max)
 
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Return the integer; fail if it is out of range or no integer."""
+        try:
+            number = int(value)
+        except ValueError:
+            self.fail(f"{value!r} is not a whole number{self._describe_end()}.", param, ctx)
+        return int(super().convert(number, param, ctx))
+
+    def _describe_end(self) -> str:
+        return "" if self.max == LARGEST_COUNT else f" from {self.min} to {self.max}"
+
 
 class Number(click.FloatRange):
     """A finite number from `min` to `max`. With `min_open`, `min` itself is excluded."""
@@ -46,10 +57,13 @@ class Number(click.FloatRange):
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> float:
         """Return the number; fail if it is out of range or not a number (NaN)."""
-        number = float(super().convert(value, param, ctx))
+        try:
+            number = float(value)
+        except ValueError:
+            number = math.nan
         if math.isnan(number):  # passes every comparison of the range
             self.fail(f"{value!r} is not a number.", param, ctx)
-        return number
+        return float(super().convert(number, param, ctx))
 
 
 class Choice(click.Choice[str]):

@@ -7,7 +7,7 @@ import re
 import sys
 import tempfile
 import tomllib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -166,6 +166,7 @@ def command(
     from hfscan.store import Store
 
     _check_combination()
+    _check_folders([*checkpoints, *([baseline] if baseline else [])])
     names = [(name, revision) for name in checkpoints]
     require_endpoint([*names, *([(baseline, None)] if baseline else [])])
     targets = _choose_files(formats, out)
@@ -233,6 +234,19 @@ def _check_combination() -> None:
         if are_both:
             raise click.UsageError(
                 f"{first} cannot be combined with {second}: {reason}. Omit one of them."
+            )
+
+
+def _check_folders(names: Iterable[str]) -> None:
+    """Raise UsageError on a path that is no folder. Other names may be models of the Hub."""
+    for name in names:
+        if Path(name).is_file():
+            raise click.UsageError(f"{name} is a file. Name the folder that holds it.")
+        is_path = Path(name).is_absolute() or name.startswith((".", "~"))
+        if is_path and not Path(name).is_dir():
+            raise click.UsageError(
+                f"There is no folder {name}. Name the folder of a checkpoint, or a Hub id "
+                "(OWNER/NAME)."
             )
 
 

@@ -14,7 +14,7 @@ from hfscan.cli._options import (
     account_groups_option,
     snapshot_options,
 )
-from hfscan.cli._output import echo, echo_lines
+from hfscan.cli._output import echo, echo_lines, note
 from hfscan.cli._progress import show_activity
 from hfscan.cli._reports import ResultTarget, result_options, write_report_file, write_text
 from hfscan.cli._types import LARGEST_GIB, Choice, Count, Number, parse_pairs
@@ -122,6 +122,7 @@ def command(
     from hfscan.figures import load
     from hfscan.figures.queries import is_query_name
     from hfscan.figures.sql import find_query, restrict, run_query
+    from hfscan.report import TABLE_FORMATS
     from hfscan.report.result_report import query_section
 
     if query is None:
@@ -167,6 +168,8 @@ def command(
                 section = query_section(named, result.columns, first, parameters, view.snapshot.id)
                 _write_page(section, view, target)
             else:
+                if is_name and target.format in TABLE_FORMATS:
+                    _note_conditions(named, parameters, view)
                 _write(result.columns, result.rows, target, limit)
         except InvalidRequestError as error:
             # indented, so that quoted lines cannot pass for a message
@@ -210,6 +213,19 @@ def _run_per_snapshot(
         _write_page(section, selector.select(store), target)
     else:
         write_text(lambda out: write_rows(target.format, rows, out), target.format, target.path)
+
+
+def _note_conditions(
+    query: Query, parameters: Mapping[str, str | None], view: SnapshotView
+) -> None:
+    """Say which snapshot a result is of, and with which parameters, also those not given."""
+    from hfscan.report.provenance import describe_snapshot
+    from hfscan.report.result_report import describe_parameters
+
+    if query.reads_census:
+        note(describe_snapshot(view.snapshot))
+    for text in describe_parameters({**query.defaults, **parameters}):
+        note(f"{text} To change one: --param NAME=VALUE")
 
 
 def _write_page(section: Section, view: SnapshotView, target: ResultTarget) -> None:

@@ -114,6 +114,7 @@ LARGEST_KEYS = ("largest_model", "largest_share", "share_without_largest")
 _LAST_KEYS = {"sample_error", "covered", "coverage", "small", "population_size", *LARGEST_KEYS}
 """Fields that are not keys of a report's JSON, or that come after its share."""
 
+
 @dataclass(frozen=True)
 class FigureRequest:
     """The parameters of exclusivity figures.

@@ -15,7 +15,7 @@ from hfscan.frameworks.taxonomy import (
 )
 
 __all__ = [
-    "DEFAULT_DEFINITION", "DEFINITIONS", "MASKS", "Classification", "Definition", "Evidence", "Framework", "Rule",
-    "Taxonomy", "classify", "fingerprint", "is_current", "masks_sql", "newest_transformers",
-    "reclassify", "taxonomy", "write_taxonomy",
+    "DEFAULT_DEFINITION", "DEFINITIONS", "MASKS", "Classification", "Definition", "Evidence",
+    "Framework", "Rule", "Taxonomy", "classify", "fingerprint", "is_current", "masks_sql",
+    "newest_transformers", "reclassify", "taxonomy", "write_taxonomy",
 ]  # fmt: skip

@@ -15,7 +15,7 @@ from hfscan.frameworks import taxonomy
 from hfscan.paths import data_dir
 from hfscan.report.caveats import describe_flags
 from hfscan.report.claims import evaluate_claims
-from hfscan.report.claims.sections import list_sections
+from hfscan.report.claims.sections import describe_verdicts, list_sections
 from hfscan.report.format import UNKNOWN, verdict_label
 from hfscan.report.model import CustomText, Report, Row, Section
 from hfscan.report.spec import fill_text, load_spec, new_section, row_values
@@ -24,8 +24,12 @@ from hfscan.scope import DEFAULT_FRAMEWORKS
 from hfscan.store import Snapshot, Store, list_snapshots
 
 _CLAIMS = "claims"
-_TEXTS = {"model_summary": describe_model, "group_summary": describe_group}
-"""Summary -> what writes `title` and `answer` from it."""
+_TEXTS = {
+    "claim_verdicts": describe_verdicts,
+    "group_summary": describe_group,
+    "model_summary": describe_model,
+}
+"""Summary -> what writes texts from it, for the placeholders of the report's own."""
 
 
 def is_database_report(name: str | None, where: Path | None = None) -> bool:

@@ -97,13 +97,13 @@ def query_section(
         formats=query.columns,
         parameters=values,
         chart=chart,
-        paragraphs=_describe_parameters(values),
+        paragraphs=describe_parameters(values),
         queries=(reference,) if is_named else (),
         is_own_sql=not is_named,
     )
 
 
-def _describe_parameters(values: Mapping[str, object]) -> tuple[str, ...]:
+def describe_parameters(values: Mapping[str, object]) -> tuple[str, ...]:
     """Return with which parameters a query ran, as a paragraph; none where it has none."""
     given = [
         f"{name} = {value}"

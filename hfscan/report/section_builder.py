@@ -119,11 +119,6 @@ class SectionBuilder:
                 days = (format_date(earlier.observed_to), format_date(later.observed_to))
                 values = values | dict(zip(("earlier", "later"), days, strict=True))
             rows, queries = run_section(self.view, spec, query, parameters)
-            if query.name == "breakdown":
-                counted = _describe_all(str(parameters["weight"]), rows)
-                values = values | {"all_counted": counted}
-                if self.definition != DEFAULT_DEFINITION:
-                    spec = spec | {"title": spec["title"] + _BY_BEST}
             if query.name == "creation_cutoff" and len(self._titles) == 1:
                 rows = select_one_framework(rows)
             if spec.get("over") and not rows:
@@ -134,6 +129,10 @@ class SectionBuilder:
                     option("account-groups"),
                     " has models here. Accounts are compared as they are spelled.",
                 )
+        if query.name == "breakdown":
+            is_by_best = self.definition == DEFAULT_DEFINITION
+            spec = spec | {"title": spec["title"] + ("" if is_by_best else _BY_BEST)}
+            values = values | {"all_counted": _describe_all(str(parameters["weight"]), rows)}
         if spec.get("by") == "requested" and by in _GROUPING_NOTES:
             spec = spec | {"note": " ".join(filter(None, (spec.get("note"), _GROUPING_NOTES[by])))}
         if figures and (count := self.request.exclude_top_authors):

@@ -121,7 +121,8 @@ def _describe_figures(section: Section, report: Report) -> str | None:
     groups = [figure for figure in same if figure.denominator >= _FEW] or same
     if is_by_time:
         ends = [f"{_format(figure)} in {group_label(figure)}" for figure in (groups[0], groups[-1])]
-        return f"{label}: {' to '.join(dict.fromkeys(ends))}"
+        total = describe_total(leading, report)
+        return f"{label}: {' to '.join(dict.fromkeys(ends))}, of the {total}"
     groups = [figure for figure in groups if str(figure.group)[:1] != "("] or groups
     ends = [f"{_format(figure)} ({group_label(figure)})" for figure in _find_ends(groups)]
     return f"{label}: {' to '.join(dict.fromkeys(ends))}"
@@ -206,7 +207,15 @@ def _describe_formats(section: Section, report: Report) -> str | None:
     row = max(section.rows, key=lambda row: row["numerator"])
     name = format_cell(row, "framework", section, report)
     share = format_cell(row, "share", section, report)
-    return f"{name}: {share} of the models{_format_definition(section, report)}"
+    return (
+        f"{name}: {share} of the {_name_known(row, section)}{_format_definition(section, report)}"
+    )
+
+
+def _name_known(row: Row, section: Section) -> str:
+    """Return what the denominator of a row of formats.sql counts."""
+    definition = row.get("definition") or section.parameters.get("definition")
+    return f"models with {KNOWN_EVIDENCE[str(definition)]}"
 
 
 def _describe_largest(section: Section, report: Report) -> str | None:
@@ -361,7 +370,8 @@ def _describe_pivot(section: Section, report: Report, place: Mapping[str, str]) 
         for row in (first, leading)
     )
     name = _name_row(leading, place["rows"], section, report)
-    return f"{name}: {' to '.join(dict.fromkeys(shares))}"
+    total = f", of the {_name_known(leading, section)}" if section.query == "formats" else ""
+    return f"{name}: {' to '.join(dict.fromkeys(shares))}{total}"
 
 
 _RULES: Mapping[str, Callable[[Section, Report], str | None]] = {

@@ -1,13 +1,18 @@
-"""Run `hfscan crawl` in a separate process."""
+"""Run `hfscan crawl` in a separate process, and other commands on small snapshots."""
 
 import subprocess
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
+from click.testing import CliRunner
+from dumps import ingest_models
 from processes import run_hfscan, start_hfscan
+
+from hfscan.cli import cli
 
 
 class CrawlRunner:
@@ -45,3 +50,22 @@ def crawl(tmp_path: Path) -> CrawlRunner:
 @pytest.fixture
 def create_crawl() -> Callable[[Path], CrawlRunner]:
     return CrawlRunner
+
+
+@pytest.fixture
+def run_command(tmp_path: Path) -> Callable[..., str]:
+    """Return a function that runs a command; its `import_day` imports models of a day."""
+    db = tmp_path / "h.duckdb"
+
+    def import_day(day, *models):
+        ingest_models(db, models, day=datetime.fromisoformat(day).replace(tzinfo=UTC))
+
+    def invoke(*arguments):
+        command = [*map(str, arguments), "--db", str(db)]
+        return CliRunner().invoke(cli, command, catch_exceptions=False)
+
+    def run(*arguments):
+        return invoke(*arguments).stdout
+
+    run.import_day, run.invoke = import_day, invoke  # type: ignore[attr-defined]
+    return run

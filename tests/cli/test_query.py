@@ -9,6 +9,7 @@ import sys
 import pytest
 from dumps import ingest_models
 from processes import run_hfscan
+from small_models import BERT, make_keras_model
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +54,14 @@ def test_data_formats_hold_all_rows_or_the_limit(query):
         assert json.loads(out) == [{"range": number} for number in range(rows)]
     assert query("SELECT 1 AS a WHERE false", "--format", "json")[1] == "[]\n"
     assert query("SELECT 1 AS a WHERE false", "--format", "csv")[1] == "a\n"
+
+
+def test_table_is_noted_with_its_snapshot_and_parameters(query):
+    _, _, err = query("exclusivity", "--param", "weight=downloads")
+    assert "Snapshot 1 of " in err
+    assert "definition = tag, " in err  # the default
+    assert "weight = downloads, " in err
+    assert query("exclusivity", "--format", "csv")[2] == ""
 
 
 @pytest.mark.parametrize("format_", ["csv", "terminal"])
@@ -245,3 +254,20 @@ def test_query_keeps_the_order_of_its_rows(query):
     _, out, _ = query(sql, "--format", "csv")
     numbers = [int(line.partition(",")[0]) for line in out.splitlines()[1:]]
     assert numbers == list(reversed(range(5000)))
+
+
+def test_page_of_a_query_says_what_is_counted(run_command, tmp_path):
+    run_command.import_day("2024-01-01", BERT, make_keras_model("ann/k"))
+    named = ("query", "concentration", "--param", "framework=tensorflow")
+    run_command(*named, "--out", tmp_path / "page.html")
+    page = " ".join((tmp_path / "page.html").read_text("utf-8").replace("\xa0", " ").split())
+    assert (
+        "Account ann: 100.0 % * of the models that support TensorFlow only, by Hub tags; the 1 "
+        "largest account together: 100.0 % *"
+    ) in page
+    assert (
+        "Parameters: framework = tensorflow, frameworks = pytorch,tensorflow, definition = tag"
+        in (page)
+    )
+    run_command("query", "formats", "--out", tmp_path / "page.html")
+    assert "definition = tag" in (tmp_path / "page.html").read_text("utf-8")

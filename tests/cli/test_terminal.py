@@ -254,7 +254,7 @@ def test_messages_break_between_words(db, tmp_path):
     _, _, err = run_on_terminal(tmp_path, "query", "concentratoin", "--db", db, columns=40)
     assert "Did you mean 'concentration'?" in " ".join(err.split())
     assert all(len(line) <= 40 for line in err.splitlines())
-    assert "group_summary," in err.split()
+    assert "To list all" in err
 
 
 def test_summary_needs_no_unicode(db, tmp_path):
@@ -332,7 +332,7 @@ def test_pipe_has_the_width_that_columns_names(db, run_cli, monkeypatch):
 
 
 def test_terminal_has_its_own_width_where_columns_names_none(db, tmp_path):
-    for text in ("0", "x"):
+    for text in ("0", "x", "²"):
         arguments = ("report", "--year", "2022", "--full", "--db", db)
         code, out, err = run_on_terminal(tmp_path, *arguments, columns=100, COLUMNS=text)
         assert code == 0, err

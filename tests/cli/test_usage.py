@@ -1,6 +1,7 @@
 """Wrong usage is refused with a suggestion."""
 
 import json
+import re
 import sys
 from datetime import UTC, datetime, timedelta
 
@@ -92,6 +93,9 @@ def test_mistyped_words_get_a_hint(arguments, hint):
         (("explain", "ann/m01"), 7, "Similar names: ann/m0"),
         (("explain", "no/such"), 7, "has no model 'no/such'"),
         (("delete", "9"), 7, "There is no snapshot 9"),
+        (("report", "--year", "abc"), 2, "'abc' is not a whole number from 2016 to "),
+        (("report", "--top", "1.5"), 2, "'1.5' is not a whole number."),
+        (("crawl", "--sample", "some"), 2, "'some' is not a number."),
     ],
 )
 def test_unknown_names_get_a_hint(db, arguments, code, hint):
@@ -356,6 +360,16 @@ def test_missing_packages_are_named_for_pip(monkeypatch):
         monkeypatch.setitem(sys.modules, package, None)  # as if not installed
         with pytest.raises(ImportError, match=f"pip install {package}$"):
             getattr(Records([]), method)()
+
+
+def test_long_lists_of_names_are_left_to_a_command(db):
+    for arguments, command in (
+        (("report", "--frameworks", "tensorflo"), "hfscan frameworks"),
+        (("query", "concentraton"), "hfscan query"),
+        (("claims", "no-such-claim"), "hfscan claims"),
+    ):
+        message = run_refused(db, *arguments)[1]
+        assert re.search(rf"To list all \d+: {command}$", message.strip())
 
 
 def test_suggestions_have_one_form():

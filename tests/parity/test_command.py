@@ -130,11 +130,22 @@ def test_run_without_result_leaves_files_as_they_were(tmp_path):
     assert not link.exists()
 
 
-@pytest.mark.parametrize("name", ["../../no-such", "a/b/c", "..%2f..", "-x/..", "no/such-model"])
+@pytest.mark.parametrize("name", ["a/b/c", "..%2f..", "-x/..", "no/such-model"])
 def test_invalid_name_gets_a_verdict(name):
     process = run_parity("--format", "json", "--", name, HF_HUB_OFFLINE="1")
     assert process.returncode == 1
     assert [case["verdict"] for case in json.loads(process.stdout)["cases"]] == ["unreadable"]
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("/no/such", "no folder /no/such"), ("../../no-such", "no folder"), (__file__, "is a file")],
+)
+def test_path_that_is_no_folder_is_a_usage_error(name, message):
+    process = run_parity(name)
+    assert process.returncode == 2
+    assert message in process.stderr
+    assert process.stdout == ""
 
 
 def test_killed_backend_does_not_stop_the_run(copy_checkpoint, private_runner):

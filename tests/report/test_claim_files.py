@@ -34,6 +34,7 @@ from hfscan.store import Store
         (HEAD + accepts(0, 1) + PRIMARY.replace("at = 2024-01-01", ""), "needs `at`"),
         (HEAD + accepts(0, 1) + PRIMARY.replace("at =", "since ="), "both since and until"),
         (HEAD + accepts(0, 1) + PRIMARY + "deleted_most = 1.0\n", "less than 1"),
+        (HEAD + accepts(0, 1) + PRIMARY + "deleted_most = 0.1\n", 'set unit = "count"'),
         (HEAD + accepts(0, 1) + PRIMARY + "\n[alternative]\nreading = 'x'\n", "[[alternative]]"),
         (
             HEAD + accepts(0, 1) + PRIMARY + TENSORFLOW.format(kind="alternative", key="why"),

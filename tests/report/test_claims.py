@@ -42,7 +42,7 @@ VERDICTS = {
     "top-10-downloads": "understated",
     "models-2024": "understated",
     "pytorch-models-2024": "understated",
-    "tensorflow-models-2024": "contradicted",
+    "tensorflow-models-2024": "understated",
     "china-17": "not_measurable",
     "top-200-downloads": "not_measured",
 }
@@ -74,6 +74,13 @@ def test_zero_on_one_side_of_a_ratio_is_a_finding(claims):
     assert core_ml.counts == (34, 40)
     assert (core_ml.low, core_ml.high) == pytest.approx((0.54, 1.34), abs=0.005)
     assert core_ml.outcome == "open"
+
+
+def test_share_has_its_counts(claims):
+    share = claims["pytorch-exclusive-2022"].primary.as_row()
+    assert (share["numerator"], share["denominator"]) == (52_786, 58_120)
+    counted = [claims[name].primary.as_row() for name in ("pytorch-added-2022", "models-2024")]
+    assert not [row for row in counted if "denominator" in row]
 
 
 def test_claim_without_a_snapshot_of_its_time_shows_the_newest(claims):

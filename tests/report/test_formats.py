@@ -166,7 +166,7 @@ def test_json_contract(written):
     assert report["figures"][0] == {
         "name": "exclusive",
         "framework": "pytorch",
-        "definition": "tag",
+        "definition": "best",
         "frameworks": ["pytorch", "tensorflow"],
         "population": "created",
         "period": ["2022-01-01", "2023-01-01"],

@@ -12,7 +12,7 @@ from hfscan.cli import cli
 from hfscan.errors import HfscanError
 from hfscan.figures import SnapshotView, list_queries, load
 from hfscan.pipeline import crawl
-from hfscan.report import ReportRequest, Section, build, compare
+from hfscan.report import ReportRequest, Section, build, compare, render_report
 from hfscan.report.titles import find_report_title, find_title
 from hfscan.scope import Scope
 from hfscan.store import Store
@@ -56,15 +56,22 @@ def test_title_states_the_largest_share(view):
     titles = list_titles(report)
     assert titles["breakdown"] == "PyTorch only: 70.0 % of all models; TensorFlow only: 30.0 %"
     assert titles["by_task"] == "PyTorch only: 50.0 % (translation) to 90.0 % (fill-mask)"
-    assert titles["by_month"] == "PyTorch only: 70.0 % in 2022-08"
+    total = "of the models that support PyTorch or TensorFlow"
+    assert titles["by_month"] == f"PyTorch only: 70.0 % in 2022-08, {total}"
     assert titles["weights"].startswith("PyTorch only: 70.0 % of models, 70.0 % of downloads, ")
-    assert titles["sensitivity"].endswith(", depending on the definition")
+    assert titles["sensitivity"] == (
+        "PyTorch only: 70.0 %, depending on the definition; 70.0 % with more frameworks compared"
+    )
+    topics = {section.name: section.title for section in report.sections}
+    assert topics["breakdown"].startswith("All 400 models created ")
 
 
 def test_title_states_the_course_over_years(view):
     titles = list_titles(build(view, ReportRequest()))
-    assert titles["by_year"] == "PyTorch only: 70.0 % in 2022 (from 2 March) to 100.0 % in 2023"
-    assert titles["formats"] == "PyTorch: 70.0 % in 2022 (from 2 March) to 100.0 % in 2023"
+    course = "70.0 % in 2022 (from 2 March) to 100.0 % in 2023"
+    total = "of the models that support PyTorch or TensorFlow"
+    assert titles["by_year"] == f"PyTorch only: {course}, {total}"
+    assert titles["formats"] == f"PyTorch: {course}, of the models with known evidence"
 
 
 def test_title_states_the_change(view):
@@ -99,7 +106,8 @@ def test_title_over_time_names_dated_models_only(tmp_path):
     by_year = next(section for section in report.sections if section.name == "by_year")
     assert {"(older)", "(unknown)"} <= {figure.group for figure in by_year.figures}
     assert find_title(by_year, report) == (
-        "PyTorch only: 50.0 % in 2022 (from 2 March) to 50.0 % in 2023"
+        "PyTorch only: 50.0 % in 2022 (from 2 March) to 50.0 % in 2023, of the models that support "
+        "PyTorch or TensorFlow"
     )
     assert {"(older)", "(unknown)"} <= {row["period"] for row in shares}
     pivot = {"rows": "group", "columns": "period", "cells": "share"}
@@ -115,6 +123,14 @@ def test_title_over_time_names_dated_models_only(tmp_path):
     assert find_title(section, report) == (
         "Account ann: 75.0 % in 2022 (from 2 March) to 75.0 % in 2023"
     )
+
+
+def test_page_of_an_undated_year_begins_with_its_own_figures(two_snapshots):
+    with Store.open(two_snapshots) as store:
+        page = render_report(build(SnapshotView.choose(store, None), ReportRequest(2021)), "html")
+    sections = re.findall(r'<section id="(\w+)"', page)
+    assert sections[0] == "cutoff"
+    assert "transitions" in sections
 
 
 @pytest.fixture(scope="module")
@@ -148,7 +164,8 @@ def two_snapshots(tmp_path_factory):
         (("tag_values",), "Language en: 75.0 % * of the models"),
         (("tag_values", "--param", "of=license", "--per-snapshot"),
          "Licence mit: 50.0 % on 2024-07-11 to 75.0 % on 2025-07-11"),
-        (("formats",), "PyTorch: 80.0 % in 2022 (from 2 March) to 70.0 % in 2023"),
+        (("formats",),
+         "PyTorch: 80.0 % in 2022 (from 2 March) to 70.0 % in 2023, of the models with known tags"),
         (("breakdown", "--per-snapshot"),
          "PyTorch only: 50.0 % on 2024-07-11 to 75.0 % on 2025-07-11"),
         (("concentration", "--per-snapshot"),

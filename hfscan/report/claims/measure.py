@@ -14,7 +14,7 @@ from hfscan.figures import AccountGroups, Period, SnapshotView, load
 from hfscan.frameworks import newest_transformers
 from hfscan.objectid import CUTOFF_END
 from hfscan.report.claims.spec import Accepts, ReadingSpec, Role, Unit
-from hfscan.report.claims.values import Rows, find_counts, find_value
+from hfscan.report.claims.values import Rows, find_counts, find_fraction, find_value
 from hfscan.store import Snapshot, Store, list_snapshots
 
 NO_ACCOUNT_GROUPS = "Metadata do not tell what an account belongs to."
@@ -34,6 +34,7 @@ class Reading:
     `low`, `high`: the value twice, or its interval of 95 %; `low` None: unknown, with the `reason`;
     `high` None beside a `low`: no upper bound. `high_if_deleted`: an estimate, `high` if the share
     `deleted_most` of the models was deleted since. `counts`: those of a ratio of two counts.
+    `numerator`, `denominator`: those of a share.
     `machine`: where times were measured. `coverage`: the share of models that it describes, where
     the query knows. `snapshot`: its id. `apart`: why the reading has no part
     in the verdict.
@@ -54,6 +55,8 @@ class Reading:
     deleted_most: float | None = None
     high_if_deleted: int | None = None
     counts: tuple[int, int] | None = None
+    numerator: float | None = None
+    denominator: float | None = None
     machine: str | None = None
     coverage: float | None = None
 
@@ -66,8 +69,8 @@ class Reading:
         """Return the reading for JSON, without what is empty."""
         row = {key: value for key, value in vars(self).items() if key != "observed"}
         optional = (
-            "choice", "apart", "reason", "deleted_most", "high_if_deleted", "counts", "machine",
-            "coverage",
+            "choice", "apart", "reason", "deleted_most", "high_if_deleted", "counts",
+            "numerator", "denominator", "machine", "coverage",
         )  # fmt: skip
         return {
             key: value for key, value in row.items() if value is not None or key not in optional
@@ -90,6 +93,7 @@ class Measurer:
         snapshot: Snapshot | None = None
         parameters = _parameters(reading, {})
         low = high = reason = high_if_deleted = counts = machine = coverage = None
+        numerator = denominator = None
         try:
             snapshot, values = self._prepare(reading)
             parameters = _parameters(reading, values)
@@ -97,6 +101,8 @@ class Measurer:
             low, high = find_value(rows, reading, unit)
             if unit == "ratio" and reading.value["column"] == "numerator":
                 counts = find_counts(rows, reading)
+            if unit == "share" and low is not None:
+                numerator, denominator = find_fraction(rows, reading)
             machine, coverage = (rows[0].get(key) if rows else None for key in _NOTED)
             if unit == "count" and _is_early(snapshot, reading):
                 high = None  # models were added until the day
@@ -118,8 +124,8 @@ class Measurer:
             snapshot.id if snapshot else None, snapshot.observed_to.date() if snapshot else None,
             reading.query, parameters, low, high,
             _outcome(low, high_if_deleted or high, accepts), reason,
-            reading.deleted_most if high_if_deleted else None, high_if_deleted, counts, machine,
-            coverage,
+            reading.deleted_most if high_if_deleted else None, high_if_deleted, counts,
+            numerator, denominator, machine, coverage,
         )  # fmt: skip
 
     def _prepare(self, reading: ReadingSpec) -> tuple[Snapshot | None, dict[str, object]]:

@@ -7,9 +7,10 @@ from typing import Any
 from hfscan.report.claims.evaluate import Claim
 from hfscan.report.claims.measure import Reading
 from hfscan.report.claims.verdict import accepted_range, measured_value
-from hfscan.report.format import format_percent, verdict_label
+from hfscan.report.format import UNKNOWN, format_number, format_percent, verdict_label
 from hfscan.report.model import Card, QueryRef, Section
 from hfscan.report.spec import new_section
+from hfscan.text import format_count
 
 _ROLES = {
     "primary": "as understood",
@@ -25,6 +26,34 @@ _OUTCOMES = {
     "open": "cannot tell",
     "unknown": "-",
 }
+
+
+_COUNTED_VERDICTS = {
+    "supported": "supported",
+    "contradicted": "contradicted",
+    "misstated": "overstated or understated",
+    "not_reproduced": "not reproduced",
+    "inconsistent": "internally inconsistent",
+    "depends": "depending on a choice or on uncertain data",
+    "undecided": "not measured or not measurable",
+}
+"""Column of claim_verdicts.sql -> what its claims are."""
+
+
+def describe_verdicts(summary: Mapping[str, Any]) -> dict[str, str]:
+    """Return the texts at the beginning of a fact-check, without the verdicts that no claim has."""
+    verdicts = ", ".join(
+        f"{format_number(summary[key])} {label}"
+        for key, label in _COUNTED_VERDICTS.items()
+        if summary[key]
+    )
+    claims = format_count(summary["claims"], "published claim")
+    finding = f"{claims}: {verdicts}"
+    if summary["supported"] or summary["refuted"]:
+        supported, refuted = (format_number(summary[key]) for key in ("supported", "refuted"))
+        finding = f"{supported} of {claims} are supported; {refuted} are contradicted or misstated"
+    hidden = {key: UNKNOWN for key, count in summary.items() if not count}
+    return {"verdicts": verdicts, "finding": finding, **hidden}
 
 
 def list_sections(spec: Mapping[str, Any], claims: Sequence[Claim]) -> Iterator[Section]:
@@ -133,8 +162,9 @@ def _claim_section(claim: Claim) -> Section:
             _reading_row(claim, reading) for reading in claim.readings if reading.low is None
         ),
         columns={
-            "reading": "Reading", "role": "Role", "measured": "Measured", "observed": "Data of",
-            "outcome": "Outcome",
+            "reading": "Reading", "role": "Role", "measured": "Measured",
+            **({"counted": "Counted"} if any(one.denominator for one in known) else {}),
+            "observed": "Data of", "outcome": "Outcome",
         },
         split_by="part",
         queries=tuple(_query_refs(known)),
@@ -169,8 +199,16 @@ def _reading_row(claim: Claim, reading: Reading) -> dict[str, Any]:
         "role": _ROLES[reading.role],
         "outcome": _OUTCOMES[reading.outcome],
         "measured": measured_value(claim.spec.unit, reading),
+        "counted": _format_fraction(reading),
         "observed": _format_date(reading),
     }
+
+
+def _format_fraction(reading: Reading) -> str:
+    """Return what the value of a reading counts: "34,662 of 36,416"; "-" for no share."""
+    if reading.numerator is None or reading.denominator is None:
+        return UNKNOWN
+    return f"{format_number(reading.numerator)} of {format_number(reading.denominator)}"
 
 
 def _query_refs(readings: Sequence[Reading]) -> Iterator[QueryRef]:

@@ -233,6 +233,8 @@ def _find_problem(claim: ClaimSpec) -> str | None:
             return f"{item.what!r}: shares and rounding must lie between 0 and 1."
     problems = [_find_problem_of_bounds(claim)]
     problems += [_find_problem_of_reading(role, reading) for role, reading in claim.readings]
+    if claim.unit != "count" and any(item.deleted_most for _, item in claim.readings):
+        problems.append('deleted_most estimates a count: set unit = "count", or remove it.')
     return next(filter(None, problems), None)
 
 

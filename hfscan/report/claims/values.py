@@ -39,6 +39,18 @@ def find_value(rows: Rows, reading: ReadingSpec, unit: Unit) -> Interval:
     return low, high
 
 
+def find_fraction(rows: Rows, reading: ReadingSpec) -> tuple[float | None, float | None]:
+    """Return numerator and denominator of a share; None twice where it is not one of counts."""
+    column = reading.value["column"]
+    selected = _select(rows, reading.value)
+    if reading.divided_by is not None:
+        if {column, reading.divided_by["column"]} <= set(_ADDABLE):
+            return _sum(selected, column), _sum(_select(rows, reading.divided_by), column)
+    elif column == "share" and selected and selected[0].get("numerator") is not None:
+        return _sum(selected, "numerator"), _one_value(selected, "denominator")
+    return None, None
+
+
 def find_counts(rows: Rows, reading: ReadingSpec) -> tuple[int, int] | None:
     """Return the two counts of a ratio, of counts or of shares; None where it is of others."""
     if reading.divided_by is None:

@@ -48,7 +48,7 @@ from hfscan.text import end_sentence, sanitize
 def write(report: Report, out: TextIO) -> None:
     """Write the page to `out`. It leads with the first chart."""
     parts = [_Part(report, section) for section in report.sections]
-    if lead := next((part for part in parts if part.chart), None):
+    if lead := next((part for part in parts if part.chart and _is_about(part, report)), None):
         parts = [lead, *(part for part in parts if part is not lead)]
     trusted = {
         "style": read_page_file("style.css"),
@@ -70,6 +70,11 @@ def write(report: Report, out: TextIO) -> None:
         scope=None if report.text else format_scope(report.snapshot),
     )
     out.write(page)
+
+
+def _is_about(part: "_Part", report: Report) -> bool:
+    """Return whether a section is about what the report is about: not only about a change."""
+    return part.section.query != "transitions" or part.section is report.headline
 
 
 def list_marks(snapshots: Iterable[Snapshot]) -> list[str]:
