@@ -152,7 +152,8 @@ def command(
 ) -> None:
     """Load CHECKPOINTs (folders or Hub ids) in several frameworks and compare their outputs.
 
-    Exit code 0: every weight file agrees in every backend. 1: some differ or fail. 2: usage error.
+    Exit code 0: every weight file agrees in every backend. 1: some differ or fail. 2: usage error,
+    such as a path without a folder.
     """
     if importlib.util.find_spec("numpy") is None:
         raise click.UsageError("parity needs numpy: pip install numpy")

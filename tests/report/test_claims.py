@@ -292,8 +292,9 @@ def test_every_format_shows_the_verdict(run_claims, tmp_path):
     assert claim["primary"] == {
         "reading": "R", "why": "W.", "role": "primary", "low": 0.75, "high": 0.75, "snapshot": 1,
         "query": "exclusivity", "parameters": {"transformers": 4}, "outcome": "supports",
-        "coverage": 1.0,
+        "coverage": 1.0, "numerator": 300, "denominator": 400,
     }  # fmt: skip
+    assert "300 of 400" in files["claims.md"]
     keys = "name claim quote source source_note made claimed alternatives verdict detail".split()
     assert [claim[key] for key in keys] == [
         "own", "C", "Q", "S", "A test.", "2024", "F", [], "supported", claim["detail"],
@@ -317,7 +318,9 @@ def test_terminal_shows_the_verdicts_first(recorded_db):
     )
     assert "Understood as" in page
     assert "can be used with PyTorch only" not in page
-    assert "How many models use pickle?" in run("pickle")
+    pickle = " ".join(run("pickle").split())
+    assert "How many models use pickle?" in pickle
+    assert not re.search(r"\b0 \w", pickle.split("Verdicts")[0])  # no verdict without a claim
     assert run("--full").count("Understood as") > 40
 
 

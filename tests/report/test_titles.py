@@ -128,7 +128,7 @@ def test_title_over_time_names_dated_models_only(tmp_path):
 def test_page_of_an_undated_year_begins_with_its_own_figures(two_snapshots):
     with Store.open(two_snapshots) as store:
         page = render_report(build(SnapshotView.choose(store, None), ReportRequest(2021)), "html")
-    sections = re.findall(r'<section id="(\w+)"', page)
+    sections = re.findall(r'<section id="(\w+)"', str(page))
     assert sections[0] == "cutoff"
     assert "transitions" in sections
 

@@ -141,6 +141,9 @@ def _claim_section(claim: Claim) -> Section:
     if spec.second_hand:
         paragraphs.append(f"The figure is known second hand: {spec.second_hand}.")
     known = [reading for reading in claim.readings if reading.low is not None]
+    fraction = ""
+    if claim.primary and claim.primary.denominator:
+        fraction = f" ({_format_fraction(claim.primary)})"
     machines = dict.fromkeys(reading.machine for reading in known if reading.machine)
     paragraphs += [f"Measured on: {machine}." for machine in machines]
     return Section(
@@ -150,7 +153,7 @@ def _claim_section(claim: Claim) -> Section:
             verdict=claim.verdict.value,
             label=label.capitalize(),
             claimed=spec.claimed,
-            measured=claim.measured,
+            measured=claim.measured + fraction,
             quote=spec.quote,
             source=f"{spec.source}, {spec.made}",
             url=spec.source_url,
