@@ -202,7 +202,7 @@ def _reading_row(claim: Claim, reading: Reading) -> dict[str, Any]:
         "role": _ROLES[reading.role],
         "outcome": _OUTCOMES[reading.outcome],
         "measured": measured_value(claim.spec.unit, reading),
-        "counted": _format_fraction(reading),
+        **({"counted": _format_fraction(reading)} if claim.spec.unit == "share" else {}),
         "observed": _format_date(reading),
     }
 
