@@ -125,8 +125,13 @@ def test_title_over_time_names_dated_models_only(tmp_path):
     )
 
 
-def test_page_of_an_undated_year_begins_with_its_own_figures(two_snapshots):
-    with Store.open(two_snapshots) as store:
+def test_page_of_an_undated_year_begins_with_its_own_figures(tmp_path):
+    for year, tag in ((2024, "pytorch"), (2025, "tf")):
+        older = make_model(1, tag, "fill-mask", 2022) | {"createdAt": "2022-03-02T23:29:04.000Z"}
+        ingest_models(
+            tmp_path / "h.duckdb", [older], day=datetime(year, 7, 11, tzinfo=UTC), complete=True
+        )
+    with Store.open(tmp_path / "h.duckdb") as store:
         page = render_report(build(SnapshotView.choose(store, None), ReportRequest(2021)), "html")
     sections = re.findall(r'<section id="(\w+)"', str(page))
     assert sections[0] == "cutoff"
