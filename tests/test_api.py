@@ -28,7 +28,7 @@ def database(tmp_path):
 def test_figure_has_a_share_and_its_request(database):
     figure = database.figure("exclusive", framework="pytorch", year=2022)
     assert (figure.share, figure.numerator, figure.denominator) == (0.5, 2, 4)
-    assert (figure.definition, figure.frameworks) == ("tag", ("pytorch", "tensorflow"))
+    assert (figure.definition, figure.frameworks) == ("best", ("pytorch", "tensorflow"))
     assert (figure.population, figure.cutoff) == ("created", "excluded")
     assert database.figure("none", definition="tag").numerator == 1
     assert database.figure("none").definition == "best"
@@ -318,7 +318,7 @@ def test_text_of_the_user_stays_as_it_is(database, tmp_path):
     with pytest.raises(DatabaseError) as missing:
         hfscan.open_database(tmp_path / "my --db file.duckdb")
     assert "my --db file.duckdb. Create one with `hfscan crawl`" in str(missing.value)
-    assert str(missing.value).endswith("or name another file with path.")
+    assert str(missing.value).endswith("or name another file with the argument path.")
     with pytest.raises(QueryLimitError, match=r"Select less, or aggregate earlier\.$"):
         database.query("SELECT list(range) FROM range(1000000000000) WHERE range <> -1")
 

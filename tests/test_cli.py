@@ -156,7 +156,7 @@ def test_queries_are_listed_and_read_only(run_cli, tmp_path):
         assert "Traceback" not in err
     code, _, err = run_cli("query", "nope")
     assert code == errors.InvalidRequestError.exit_code
-    assert "Known: breakdown" in err
+    assert "To list all" in err
     assert not (tmp_path / "stolen.csv").exists()
 
 

@@ -124,7 +124,7 @@ def test_models_of_unknown_downloads_are_not_behind_a_share(tmp_path):
 def test_breakdown_and_accounts_count_downloads(run_command):
     options = ("--year", "2023", "--weight", "downloads")
     text = run_command("report", *options)
-    assert "Downloads of all models created in 2023, by framework" in text
+    assert "All 1,000 downloads of models created in 2023, by framework" in text
     assert "PyTorch only 950 95.0 %" in text
     full = run_command("report", *options, "--full")
     assert "ann/big alone has 90.0 % of all these downloads." in full
