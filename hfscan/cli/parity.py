@@ -243,7 +243,7 @@ def _check_folders(names: Iterable[str]) -> None:
     for name in names:
         if Path(name).is_file():
             raise click.UsageError(f"{name} is a file. Name the folder that holds it.")
-        is_path = Path(name).is_absolute() or name.startswith((".", "~"))
+        is_path = Path(name).is_absolute() or re.match(r"(\.\.?|~)([/\\]|$)", name)
         if is_path and not Path(name).is_dir():
             raise click.UsageError(
                 f"There is no folder {name}. Name the folder of a checkpoint, or a Hub id "
