@@ -104,7 +104,7 @@ def _list_measured(report: Report) -> Iterator[Caveat]:
             total = format_counts(row["total_min"], row["total_max"])
             if effect := max(_measure(bound, lead.share) for bound in bounds):
                 scope = f"With all models that may be of {report.request.year}"
-                text = f"{scope}: {label} {format_range(*bounds)} of {total} models."
+                text = f"{scope}: {label} {format_range(*bounds)} (denominator: {total})."
                 yield Caveat(text, (), effect)
         is_same_weight = section.parameters.get("weight") == lead.weight
         if section.query == "concentration" and section.rows and is_same_weight:

@@ -136,7 +136,7 @@ def test_breakdown_and_accounts_count_downloads(run_command):
         ("ann", 900), ("bob", 50),
     ]  # fmt: skip
     page = run_command("report", *options, "--format", "html")
-    assert "Above each column: the number of downloads" in page
+    assert "Above the columns: the number of downloads" in page
     title = "PyTorch only: 95.0 % * of the downloads of all models (90.0 % of them of one model)"
     assert title in page
 
