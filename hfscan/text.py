@@ -74,6 +74,11 @@ def format_count(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'s' * (count != 1)}"
 
 
+def format_top(count: int, noun: str) -> str:
+    """Return the first in a ranking, after "the": "largest author", "5 largest authors"."""
+    return noun if count == 1 else format_count(count, noun)
+
+
 def format_duration(seconds: float) -> str:
     """Return a duration in its largest unit, rounded."""
     for unit, length in (("h", 3600), ("min", 60)):

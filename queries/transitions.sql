@@ -33,7 +33,7 @@ observed AS (
             & (SELECT bit_or(mask) FROM compared) AS supported,
         CASE $by::VARCHAR
             WHEN 'library' THEN named_or_none(library_name, 'library_name', unreadable)
-            WHEN 'author' THEN coalesce(author, '(none)')
+            WHEN 'author' THEN coalesce(author, '(no account)')
         END AS group_name
     FROM (
         SELECT 'earlier' AS side, * FROM models_in($earlier)

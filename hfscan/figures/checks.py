@@ -10,7 +10,7 @@ from hfscan.figures.figure import Figure
 from hfscan.figures.queries import load
 from hfscan.figures.view import SnapshotView
 from hfscan.store import Snapshot, Store, list_snapshots
-from hfscan.text import format_count, sanitize
+from hfscan.text import format_top, sanitize
 
 _REQUIRED_COLUMNS = {"downloads": "downloads", "tagged models": "tags"}
 """Measure of `sudden_drops` -> the column that both snapshots must have for it."""
@@ -33,7 +33,7 @@ def check_not_empty(figures: Iterable[Figure], exclude_top_authors: int) -> None
     totals = (figure.denominator for figure in figures if figure.name != "none")
     if exclude_top_authors and not any(totals):
         raise NotFoundError(
-            f"Without the {format_count(exclude_top_authors, 'largest author')} no model is left. "
+            f"Without the {format_top(exclude_top_authors, 'largest author')} no model is left. "
             "Exclude fewer."
         )
 

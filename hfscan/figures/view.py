@@ -218,9 +218,14 @@ class SnapshotView:
         bounds = {"since": period.since, "until": period.until} if period else {}
         return {key: f"{instant.isoformat()}Z" for key, instant in bounds.items()}
 
-    def count_without_account(self) -> int:
-        """Return how many models have no account, such as gpt2."""
-        (count,) = self.bind_census().fetch_one("SELECT count(*) FROM census WHERE author IS NULL")
+    def count_without_account(self, request: FigureRequest) -> int:
+        """Return how many models of the population have no account, such as gpt2."""
+        parameters = request.parameters()
+        (count,) = self.bind_census().fetch_one(
+            "SELECT count(*) FROM census WHERE author IS NULL "
+            "AND is_created_in(?::TIMESTAMP, ?::TIMESTAMP, ?, created_at, at_cutoff)",
+            [parameters[name] for name in ("since", "until", "cutoff")],
+        )
         return int(count)
 
     @property

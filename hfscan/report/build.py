@@ -62,7 +62,7 @@ def build(
     values["by"] = request.by and request.by.replace("_", " ")
     first = next(iter(frameworks.values()))
     values |= {"framework": first, "supported": first if len(frameworks) == 1 else f"{first} only"}
-    values |= name_counted(request)
+    values |= name_counted(request, list(frameworks.values()), definition)
     values |= {key: period and getattr(period, name) for key, name in _PERIOD_TEXTS.items()}
     values["account_group"] = request.account_groups and request.account_groups.kind
     values["when"] = f"created {period.span}" if period else "in the snapshot"
@@ -101,7 +101,9 @@ def build(
     )
     author_note = None
     if request.weight == "authors" or request.exclude_top_authors:
-        author_note = describe_models_without_account(view.count_without_account())
+        population = request.figure_request("created" if period else "existing", definition)
+        count = view.count_without_account(population.excluding_cutoff())
+        author_note = describe_models_without_account(count, values["when"])
         notes += filter(None, (author_note,))
     weighted = {view.snapshot.id} if has_downloads else set()
     flags = find_flags_of_figures(view.store, [view.snapshot], weighted)
@@ -158,7 +160,9 @@ def _build_sections(
     for section_spec in spec["section"]:
         if not _is_included(section_spec, request, period):
             continue
-        if has_figures and _counts_others(section_spec, request):
+        # a year without creation dates has no figures, of which others could be counted
+        is_dated = not (period and period.is_empty)
+        if has_figures and is_dated and _counts_others(section_spec, request):
             continue
         if section_spec.get("needs_every_model") and not has_every_model:
             need_every_model.append(fill_text(section_spec["title"], values))
@@ -208,7 +212,8 @@ def _check_answered(name: str, request: ReportRequest, sections: Sequence[Sectio
     figures = [figure for part in sections if not part.vary_by for figure in part.figures]
     if figures:
         check_not_empty(figures, request.exclude_top_authors)
-    for key in ("account_groups",) if figures else _FRAMEWORK_OPTIONS:
+    is_undated = any(part.query == "creation_cutoff" for part in sections)
+    for key in ("account_groups",) if figures or is_undated else _FRAMEWORK_OPTIONS:
         value = getattr(request, key)
         used = [part.parameters[key] for part in sections if key in part.parameters]
         if key == "weight":  # some sections have one of their own
@@ -259,7 +264,7 @@ def _is_included(
         is_alone = (
             vary_by == "weight" and len(request.frameworks) == 1 and ALL not in request.frameworks
         )
-        return not (is_fixed or is_alone) and request.weight == "models"
+        return not (is_fixed or is_alone)
     if is_cutoff:
         return request.year is not None and request.year <= FIRST_DATED_YEAR
     if section_spec.get("query") == "breakdown":

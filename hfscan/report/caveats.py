@@ -6,6 +6,7 @@ from typing import Any
 from hfscan.errors import NotFoundError, option
 from hfscan.figures import Figure, Flag
 from hfscan.store import Snapshot
+from hfscan.text import format_count
 
 SMALL_MARK = " *"
 _SMALL = {
@@ -138,12 +139,18 @@ def _describe_sample(snapshot: Snapshot) -> str | None:
     )
 
 
-def describe_models_without_account(count: int) -> str | None:
-    """Return how so many models without an account count among authors; None where none is."""
+def describe_models_without_account(count: int, when: str) -> str | None:
+    """Return how so many models without an account count among authors; None where none is.
+
+    `when`: which models, such as "created in 2023".
+    """
     if not count:
         return None
-    subject = "1 model has" if count == 1 else f"{count:,} models have"
-    return f"ACCOUNTS: {subject} no account. Each counts as an author of its own."
+    verb = "has" if count == 1 else "have"
+    return (
+        f"ACCOUNTS: {format_count(count, 'model')} {when} {verb} no account. Each counts as an "
+        "author of its own."
+    )
 
 
 def describe_design_effect(figures: Iterable[Figure]) -> str | None:

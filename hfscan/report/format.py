@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, time
 from typing import Any
 
-from hfscan.figures import ALL, Figure, format_period
+from hfscan.figures import ALL, Definition, Figure, format_period
 from hfscan.report.caveats import INTERVALS, SMALL_MARK, mark_small
 from hfscan.report.model import Report, Row, Section
 
@@ -200,6 +200,16 @@ def class_label(name: str, framework: str | None, frameworks: Mapping[str, str])
         "shared": shared,
         "none": none,
     }[name]
+
+
+def describe_counted(titles: Sequence[str], definition: Definition) -> str:
+    """Return which models a denominator counts: "that support PyTorch or TensorFlow".
+
+    Of one framework: of which it is known whether they support it.
+    """
+    if len(titles) == 1:
+        return f"with {KNOWN_EVIDENCE[definition]}"
+    return f"that support {any_framework(titles)}"
 
 
 def any_framework(titles: Sequence[str]) -> str:

@@ -22,14 +22,14 @@ from hfscan.figures import (
 from hfscan.frameworks import DEFAULT_DEFINITION, DEFINITIONS, Definition
 from hfscan.report.caveats import explain_estimates, explain_flags, explain_small
 from hfscan.report.dependence import explain_dependence, explain_dependent_breakdown
-from hfscan.report.format import format_date
+from hfscan.report.format import describe_counted, format_date
 from hfscan.report.model import QueryRef, ReportRequest, Section
 from hfscan.report.section_rows import run_section
-from hfscan.report.sentences import format_coverage, format_totals
+from hfscan.report.sentences import UNITS, format_coverage, format_totals
 from hfscan.report.spec import new_section
 from hfscan.report.tables import visible_figures
 from hfscan.report.undated import select_one_framework
-from hfscan.text import format_count
+from hfscan.text import format_count, format_top
 
 _CUTOFFS: tuple[Cutoff, ...] = ("excluded", "included", "only")
 _OVERRIDES = ("weight", "exclude_top_authors", "definition")  # what a section can set
@@ -45,19 +45,27 @@ _BREAKDOWN_BY_GROUP = {
 """How the breakdown is shown with the requested grouping."""
 
 
-_GROUPING_NOTES: Mapping[Grouping | None, str] = {
-    "storage_region": "Storage region: where the Hub stores the files, by its tag region. It is "
-    "not the country of the author."
-}
+_STORAGE_REGION = (
+    "Storage region: where the Hub stores the files, by its tag region. It is not the country of "
+    "the author."
+)
+_NO_ACCOUNT = "(no account)"
 
 
-def name_counted(request: ReportRequest) -> dict[str, str]:
-    """Return the placeholders for what a breakdown or the largest accounts count."""
+def name_counted(
+    request: ReportRequest, titles: Sequence[str], definition: Definition
+) -> dict[str, str]:
+    """Return the placeholders for what a report counts. `titles`: of the frameworks compared."""
     counted = _find_counted(request)
+    of_models = "" if request.weight == "models" else f"{request.weight} of "
+    those = f"{of_models}models {describe_counted(titles, definition)}"
     return {
         "counted": counted,
         "Counted": counted.capitalize(),
         "counted_of": "downloads of the " * (counted == "downloads"),
+        "unit": UNITS[request.weight],
+        "Weight": request.weight.capitalize(),
+        "Those": f"{those[0].upper()}{those[1:]}",
     }
 
 
@@ -133,11 +141,14 @@ class SectionBuilder:
             is_by_best = self.definition == DEFAULT_DEFINITION
             spec = spec | {"title": spec["title"] + ("" if is_by_best else _BY_BEST)}
             values = values | {"all_counted": _describe_all(str(parameters["weight"]), rows)}
-        if spec.get("by") == "requested" and by in _GROUPING_NOTES:
-            spec = spec | {"note": " ".join(filter(None, (spec.get("note"), _GROUPING_NOTES[by])))}
+        if figures and (note := self._explain_groups(by, figures)):
+            spec = spec | {"note": " ".join(filter(None, (spec.get("note"), note)))}
         if figures and (count := self.request.exclude_top_authors):
-            without = f", without the {format_count(count, 'largest author')}"
+            without = f", without the {format_top(count, 'largest author')}"
             spec = spec | {"title": spec["title"] + without}
+            if "vary_by" in spec:
+                note = "Each row leaves out the largest authors by its own count."
+                spec = spec | {"note": f"{spec['note']} {note}"}
         section = new_section(
             spec, values, rows, by=by, figures=figures, parameters=parameters, queries=queries
         )
@@ -156,6 +167,20 @@ class SectionBuilder:
             estimate=explain_estimates(visible, rows, [self.view.snapshot]),
         )
 
+    def _explain_groups(self, by: Grouping | None, figures: Sequence[Figure]) -> str | None:
+        """Return what a grouping, or one of its groups, means; None where its name says it."""
+        if by == "storage_region":
+            return _STORAGE_REGION
+        if by != "author" or all(figure.group != _NO_ACCOUNT for figure in figures):
+            return None
+        base = self.request.figure_request(self.population, self.definition)
+        count = self.view.count_without_account(base.excluding_cutoff())
+        return (
+            f"{_NO_ACCOUNT}: {format_count(count, 'model')} without an account, such as gpt2, as "
+            "one group. Where authors count or the largest are left out, each is an author of its "
+            "own."
+        )
+
     @cached_property
     def _titles(self) -> Mapping[str, str]:
         """Each framework compared -> its title."""
@@ -166,7 +191,7 @@ class SectionBuilder:
         base = self.request.figure_request(self.population, self.definition)
         match self.spec.get("vary_by"):
             case "definition":
-                yield from self._by_definition(replace(base.excluding_cutoff(), weight="models"))
+                yield from self._by_definition(base.excluding_cutoff())
             case "weight":
                 for weight in WEIGHTS:
                     if weight != "downloads" or weight not in self.view.snapshot.missing_columns:

@@ -11,6 +11,7 @@ from hfscan.report.format import (
     any_framework,
     breakdown_label,
     class_label,
+    describe_counted,
     figure_label,
     format_cell,
     format_date,
@@ -28,7 +29,7 @@ from hfscan.report.undated import (
     format_older_models,
     format_undated_year,
 )
-from hfscan.text import format_count
+from hfscan.text import format_top
 
 EVIDENCE = {
     "tag": "if the Hub tags it so",
@@ -75,7 +76,7 @@ def format_answer(report: Report) -> str:
     if not shares:
         return _format_classes(report, when)
     if count := report.request.exclude_top_authors:
-        when += f", without the {format_count(count, 'largest author')}"
+        when += f", without the {format_top(count, 'largest author')}"
     titles = list(report.frameworks.values())
     frameworks = any_framework(titles)
     if not shares[0].denominator:
@@ -112,8 +113,9 @@ def _format_conditions(report: Report) -> str:
         return ""
     definition = _format_definition(report)
     if report.compared_with:
+        frameworks = any_framework(list(report.frameworks.values()))
         return (
-            f" Total: models that support {any_framework(list(report.frameworks.values()))}. "
+            f" Total: {UNITS[report.request.weight]} that support {frameworks}. "
             f"{definition} Not counted: models deleted before the snapshot."
             f"{_format_dependence(report)}{_format_estimate(report)}"
         )
@@ -235,11 +237,9 @@ def format_coverage(section: Section, frameworks: Mapping[str, str]) -> str | No
     if not described or section.vary_by == "weight":
         return None  # of weights, other sections say it
     figure = described[0]
-    meaning = f"with {KNOWN_EVIDENCE[figure.definition]}"
+    meaning = describe_counted(list(frameworks.values()), figure.definition)
     if section.vary_by and len(frameworks) > 1:
         meaning = "that support one of the frameworks compared"
-    elif len(frameworks) > 1:
-        meaning = f"that support {any_framework(list(frameworks.values()))}"
     if section.by is not None:
         unit = UNITS[figure.weight]
         text = (
@@ -313,7 +313,7 @@ def _format_population(figure: Figure) -> str:
             f"created {figure.covered.span}" if is_created else f"existing {figure.covered.at_end}"
         )
     if count := figure.exclude_top_authors:
-        when += f", without the {format_count(count, 'largest author')}"
+        when += f", without the {format_top(count, 'largest author')}"
     return f"{unit} {when}"
 
 

@@ -25,6 +25,7 @@ from hfscan.report.format import (
 from hfscan.report.model import Report
 from hfscan.report.provenance import COMPLETENESS
 from hfscan.report.sentences import headline_figures
+from hfscan.text import format_top
 
 
 @dataclass(frozen=True)
@@ -93,6 +94,9 @@ def _list_measured(report: Report) -> Iterator[Caveat]:
         if (figure.name, figure.framework) == (lead.name, lead.framework):
             text, options = _describe_variant(figure, lead, report)
             if text and (effect := _measure(figure.share, lead.share)):
+                if excluded := figure.exclude_top_authors:  # each count has its own
+                    whose = "its" if figure.definition != lead.definition else "their"
+                    text += f", without {whose} {format_top(excluded, 'largest author')}"
                 total = f"{format_number(figure.denominator)} {figure.weight}"
                 share = f"{label} {format_share(figure)} of {total}"
                 dependence = describe_dependence(figure.largest_share)
@@ -112,9 +116,8 @@ def _list_measured(report: Report) -> Iterator[Caveat]:
             if effect := _measure(row["share_without"], lead.share):
                 share = mark_small(format_percent(row["share_without"]), row, "share_without")
                 total = format_number(row["denominator_without"])
-                accounts = f"{count} largest accounts"
-                if lead.weight == "downloads":
-                    accounts = f"{count} most downloaded accounts"
+                first = "most downloaded" if lead.weight == "downloads" else "largest"
+                accounts = format_top(count, f"{first} account")
                 text = f"Without the {accounts}: {label} {share} of {total} {lead.weight}."
                 yield Caveat(text, ("--exclude-top-authors", str(count)), effect)
 

@@ -7,10 +7,10 @@ from hfscan.figures import Figure
 from hfscan.report.dependence import describe_dependence
 from hfscan.report.format import (
     DEFINITION_LABELS,
-    KNOWN_EVIDENCE,
     NOT_IN_SNAPSHOT,
     any_framework,
     class_label,
+    describe_counted,
     figure_label,
     format_cell,
     format_date,
@@ -18,11 +18,10 @@ from hfscan.report.format import (
     format_range,
     format_value,
     has_date,
-    is_single,
 )
 from hfscan.report.model import Report, Row, Section
 from hfscan.report.tables import group_label, visible_figures
-from hfscan.text import format_count
+from hfscan.text import format_count, format_top
 
 _MOST = 0.9001  # 90 %, of whole models
 _FEW = 100  # models; a group with fewer is not named in a title
@@ -152,17 +151,15 @@ def _find_ends(figures: Sequence[Figure]) -> tuple[Figure, Figure]:
 
 def describe_total(figure: Figure, report: Report) -> str:
     """Return what the denominator of a figure counts: "models that support ..."."""
-    if is_single(figure):
-        those = f"models with {KNOWN_EVIDENCE[figure.definition]}"
-    else:
-        those = f"models that support {any_framework(list(report.frameworks.values()))}"
+    titles = list(report.frameworks.values())
+    those = f"models {describe_counted(titles, figure.definition)}"
     total = {
         "models": those,
         "downloads": f"downloads of {those}{describe_dependence(figure.largest_share)}",
         "authors": f"{those}, if each author counts once",
     }[figure.weight]
     count = figure.exclude_top_authors
-    return f"{total}, without the {format_count(count, 'largest author')}" if count else total
+    return f"{total}, without the {format_top(count, 'largest author')}" if count else total
 
 
 def _describe_breakdown(section: Section, report: Report) -> str:
@@ -192,7 +189,7 @@ def _describe_concentration(section: Section, report: Report) -> str:
     return (
         f"{name}: {share} of the {downloads}models that support {title}"
         f"{_format_definition(section, report)}; the "
-        f"{format_count(len(section.rows), 'largest account')} together: {together}"
+        f"{format_top(len(section.rows), 'largest account')} together: {together}"
     )
 
 

@@ -10,7 +10,7 @@ from hfscan.report.format import (
     format_number,
     format_range,
 )
-from hfscan.report.model import Report, Row, Section
+from hfscan.report.model import Report, ReportRequest, Row, Section
 
 
 def select_one_framework(rows: Iterable[Row]) -> tuple[dict[str, Any], ...]:
@@ -27,8 +27,9 @@ def select_one_framework(rows: Iterable[Row]) -> tuple[dict[str, Any], ...]:
 
 
 def find_undated_rows(report: Report) -> tuple[Row, ...]:
-    """Return the rows of `creation_cutoff`; none where the report does not count models."""
-    if report.request.weight != "models" or report.request.exclude_top_authors:
+    """Return the rows of `creation_cutoff`; none where the report's figures count no models."""
+    counts_others = report.request.weight != "models" or report.request.exclude_top_authors
+    if counts_others and not (report.period and report.period.is_empty):
         return ()
     sections = (part for part in report.sections if part.query == "creation_cutoff")
     return next((section.rows for section in sections), ())
@@ -41,8 +42,8 @@ def format_undated_year(report: Report) -> str:
         return ""
     row, names = rows[0], report.frameworks
     scope = (
-        f" Of the {_format_bounds(row, 'population')} models that may have been created in "
-        f"{report.request.year},"
+        f"{_describe_not_counted(report.request)} Of the {_format_bounds(row, 'population')} "
+        f"models that may have been created in {report.request.year},"
     )
     supported = f"support {any_framework(list(names.values()))}."
     if len(names) == 1:  # nothing to be compared with
@@ -111,6 +112,12 @@ def describe_undated_total(section: Section, titles: Sequence[str]) -> str | Non
         f"The shares describe {_format_shares(row, 'coverage')} of the models that may be of the "
         f"year: the {_format_bounds(row, 'total')} that support {any_framework(titles)}."
     )
+
+
+def _describe_not_counted(request: ReportRequest) -> str:
+    """Return what the answer for a year without creation dates does not count; "" for nothing."""
+    text = f" So models are counted, not {request.weight}." * (request.weight != "models")
+    return text + " So no author is left out." * bool(request.exclude_top_authors)
 
 
 def _format_bounds(row: Row, name: str) -> str:

@@ -88,7 +88,7 @@ def parse_model(row: dict) -> Model:
         "year": "(older)" if is_older else created[:4],
         "task": row.get("pipeline_tag") or "(none)",
         "library": library or "(none)",
-        "author": id_.split("/")[0] if "/" in id_ else "(none)",
+        "author": id_.split("/")[0] if "/" in id_ else "(no account)",
         **groups_by_tags,
     }
     if "gated" in row:

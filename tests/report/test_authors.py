@@ -122,3 +122,47 @@ def test_single_framework_divides_no_author(run_command):
     ) in text
     full = run_command("report", "--frameworks", "pytorch", "--weight", "authors", "--full")
     assert "divided equally among the author's models that support PyTorch." not in full
+
+
+def test_summary_names_other_ways_to_count_authors(run_command):
+    """By all evidence, the models tagged gguf support a runtime that is compared with `all`."""
+    text = run_command("report", "--weight", "authors")
+    assert "Authors of models that support PyTorch or TensorFlow" in text
+    assert "Compared with all frameworks: PyTorch only 36.7 % * of 5 authors." in text
+
+
+def test_each_count_leaves_out_its_own_largest_authors(run_command):
+    """Of PyTorch and TensorFlow, ann has the most models; then bob, cat, ..., by all evidence."""
+    options = ("report", "--exclude-top-authors", "1")
+    text = run_command(*options)
+    assert "Of the 6 models in the snapshot, without the largest author, 3 (50.0 %) support" in text
+    assert "Compared with all frameworks, without their largest author: PyTorch only" in text
+    full = run_command(*options, "--full")
+    assert "Each row leaves out the largest authors by its own count." in full
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (("--weight", "authors"), "So models are counted, not authors."),
+        (("--weight", "downloads"), "So models are counted, not downloads."),
+        (("--exclude-top-authors", "1"), "So no author is left out."),
+    ],
+)
+def test_year_without_creation_dates_counts_models(tmp_path, options, expected):
+    older = {"id": "ann/a", "tags": ["pytorch"], "createdAt": "2022-03-02T23:29:04.000Z"}
+    ingest_models(tmp_path / "h.duckdb", [older])
+    command = ["report", "--year", "2021", "--db", str(tmp_path / "h.duckdb")]
+    plain, text = (
+        " ".join(CliRunner().invoke(cli, [*command, *more]).stdout.split("Next")[0].split())
+        for more in ((), options)
+    )
+    answer = "The Hub has no creation dates for 2021."
+    assert f"{answer} Of the 0 to 1 models that may have been created in 2021" in plain
+    assert text == plain.replace(answer, f"{answer} {expected}")
+
+
+def test_comparison_says_that_it_counts_authors(run_command):
+    options = ("report", "--year", "2024", "--compare-year", "2023", "--weight", "authors")
+    assert "Authors 2023 Total 2024 (to 11 July) Total Points" in run_command(*options)
+    assert "Total: authors of models that support PyTorch" in run_command(*options, "--full")

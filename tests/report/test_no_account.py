@@ -8,7 +8,7 @@ from dumps import ingest_models
 
 from hfscan.cli import cli
 
-RULE = "3 models have no account. Each counts as an author of its own."
+RULE = "3 models in the snapshot have no account. Each counts as an author of its own."
 MODELS = [
     {"id": "gpt2", "tags": ["pytorch"], "downloads": 500},
     {"id": "bert-base", "tags": ["tf"], "downloads": 300},
@@ -17,6 +17,7 @@ MODELS = [
     {"id": "ann/b", "tags": ["pytorch"], "downloads": 300},
     {"id": "bob/c", "tags": ["tf"], "downloads": 60},
 ]
+OLDER = {"id": "xlnet", "tags": ["tf"], "createdAt": "2022-03-02T23:29:04.000Z"}
 """Three models with 820 downloads have no account: together they would be the largest author."""
 
 
@@ -101,5 +102,35 @@ def test_output_states_the_rule(run_command):
     for options in (("--weight", "authors"), ("--exclude-top-authors", "1")):
         assert RULE in run_command("report", *options)
         assert RULE in run_command("report", *options, "--format", "md")
+        created = RULE.replace("in the snapshot", "created in 2023")
+        assert created in run_command("report", "--year", "2023", *options)
     assert RULE not in run_command("report")
     assert "A model without an account is ranked by itself." in run_command("report", "--full")
+
+
+def test_note_counts_the_population_of_the_report(tmp_path):
+    """The older model is in the snapshot, but not of 2023."""
+    db = str(tmp_path / "h.duckdb")
+    created = {"createdAt": "2023-05-05T00:00:00.000Z"}
+    ingest_models(tmp_path / "h.duckdb", [OLDER, *({**model, **created} for model in MODELS)])
+
+    def run(*options):
+        command = ["report", "--weight", "authors", *options, "--db", db]
+        result = CliRunner().invoke(cli, command, catch_exceptions=False)
+        return " ".join(result.stdout.split())
+
+    assert "4 models in the snapshot have no account." in run()
+    assert "3 models created in 2023 have no account." in run("--year", "2023")
+
+
+def test_table_by_author_names_the_models_without_account(run_command):
+    for options in ((), ("--weight", "authors")):
+        text = run_command("report", "--by", "author", *options)
+        assert (
+            "(no account): 3 models without an account, such as gpt2, as one group. Where authors "
+            "count or the largest are left out, each is an author of its own."
+        ) in text
+        assert "(no account) 1 " in text
+    query = ("query", "composition", "--param", "by=author", "--format", "json")
+    rows = json.loads(run_command(*query))
+    assert {row["group"]: row["numerator"] for row in rows}["(no account)"] == 3

@@ -304,7 +304,7 @@ CASE grouping
     WHEN 'year' THEN CASE WHEN at_cutoff THEN '(older)' ELSE coalesce(strftime(created_at, '%Y'), '(unknown)') END
     WHEN 'task' THEN named_or_none(pipeline_tag, 'pipeline_tag', unreadable)
     WHEN 'library' THEN named_or_none(library_name, 'library_name', unreadable)
-    WHEN 'author' THEN coalesce(author, '(none)')
+    WHEN 'author' THEN coalesce(author, '(no account)')
     WHEN 'license' THEN single_value(tag_values(tags, 'license:'))
     WHEN 'architecture' THEN named_or_none(model_type, 'model_type', unreadable)
     WHEN 'language' THEN single_value(languages(tags))
