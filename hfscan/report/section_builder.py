@@ -141,14 +141,8 @@ class SectionBuilder:
             is_by_best = self.definition == DEFAULT_DEFINITION
             spec = spec | {"title": spec["title"] + ("" if is_by_best else _BY_BEST)}
             values = values | {"all_counted": _describe_all(str(parameters["weight"]), rows)}
-        if figures and (note := self._explain_groups(by, figures)):
-            spec = spec | {"note": " ".join(filter(None, (spec.get("note"), note)))}
-        if figures and (count := self.request.exclude_top_authors):
-            without = f", without the {format_top(count, 'largest author')}"
-            spec = spec | {"title": spec["title"] + without}
-            if "vary_by" in spec:
-                note = "Each row leaves out the largest authors by its own count."
-                spec = spec | {"note": f"{spec['note']} {note}"}
+        if figures:
+            spec = spec | self._describe_figures(by, figures)
         section = new_section(
             spec, values, rows, by=by, figures=figures, parameters=parameters, queries=queries
         )
@@ -166,6 +160,20 @@ class SectionBuilder:
             small=explain_small(visible, rows),
             estimate=explain_estimates(visible, rows, [self.view.snapshot]),
         )
+
+    def _describe_figures(
+        self, by: Grouping | None, figures: Sequence[Figure]
+    ) -> dict[str, str | None]:
+        """Return the title and note, with which authors are left out and what a group means."""
+        title, notes = (
+            self.spec["title"],
+            [self.spec.get("note"), self._explain_groups(by, figures)],
+        )
+        if count := self.request.exclude_top_authors:
+            title += f", without the {format_top(count, 'largest author')}"
+            if "vary_by" in self.spec:
+                notes.append("Each row leaves out the largest authors by its own count.")
+        return {"title": title, "note": " ".join(filter(None, notes)) or None}
 
     def _explain_groups(self, by: Grouping | None, figures: Sequence[Figure]) -> str | None:
         """Return what a grouping, or one of its groups, means; None where its name says it."""

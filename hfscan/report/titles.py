@@ -7,6 +7,7 @@ from hfscan.figures import Figure
 from hfscan.report.dependence import describe_dependence
 from hfscan.report.format import (
     DEFINITION_LABELS,
+    KNOWN_EVIDENCE,
     NOT_IN_SNAPSHOT,
     any_framework,
     class_label,
@@ -186,11 +187,13 @@ def _describe_concentration(section: Section, report: Report) -> str:
     share = format_cell(first, "share", section, report)
     together = format_cell(last, "cumulative_share", section, report)
     downloads = "downloads of the " * (section.parameters.get("weight") == "downloads")
-    return (
+    text = (
         f"{name}: {share} of the {downloads}models that support {title}"
-        f"{_format_definition(section, report)}; the "
-        f"{format_top(len(section.rows), 'largest account')} together: {together}"
+        f"{_format_definition(section, report)}"
     )
+    if last is first:
+        return text
+    return f"{text}; the {len(section.rows)} largest accounts together: {together}"
 
 
 def _format_definition(section: Section, report: Report) -> str:
