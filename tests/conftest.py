@@ -3,12 +3,14 @@
 import json
 import os
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from backend_forks import create_environments
 from dumps import ingest
 from filelock import FileLock
 from new_database import read_new_database, write_new_database
@@ -35,7 +37,13 @@ for _name in [*os.environ]:
     if _name.startswith(("HF_", "HFSCAN_")) and not _name.startswith("HFSCAN_TEST_"):
         del os.environ[_name]
 # the environments of backends under test, not those of the user
-os.environ["HFSCAN_BACKENDS"] = str(_ROOT / os.environ.get("HFSCAN_TEST_BACKENDS", "no-backends"))
+_backends = _ROOT / os.environ.get("HFSCAN_TEST_BACKENDS", "no-backends")
+if sys.platform == "linux" and "PYTEST_XDIST_WORKER" not in os.environ:  # workers use the same
+    _forks = tempfile.TemporaryDirectory(prefix="hfscan-forks-", ignore_cleanup_errors=True)
+    create_environments(_backends, Path(_forks.name))
+    os.environ["HFSCAN_TEST_BACKENDS"] = _forks.name
+    _backends = Path(_forks.name)
+os.environ["HFSCAN_BACKENDS"] = str(_backends)
 # chunk storage (Xet) is a service beside the Hub: files go through LFS instead
 os.environ |= {"HF_HUB_DISABLE_XET": "1", "HF_HUB_DISABLE_PROGRESS_BARS": "1"}
 os.environ["PYTHONPATH"] = os.pathsep.join((str(_ROOT), str(_ROOT / "tests" / "support")))

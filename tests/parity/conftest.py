@@ -22,6 +22,7 @@ REQUIRED_PACKAGES = (
 _MISSING = [name for name in REQUIRED_PACKAGES if importlib.util.find_spec(name) is None]
 if not _MISSING:
     import numpy as np
+    from backend_forks import find_real_interpreter
     from model_maker import ModelMaker
     from safetensors.numpy import load_file, save_file
 
@@ -164,5 +165,7 @@ def runner_with_version_4() -> Iterator["ParityRunner"]:
 @pytest.fixture(scope="session")
 def private_runner() -> Iterator["ParityRunner"]:
     """A runner with a PyTorch backend, for tests that kill it or lower its limits."""
-    with ParityRunner(Settings(backends=("pytorch",), measure=False)) as runner:
+    python = find_real_interpreter(choose_interpreter("pytorch", frozenset(), {}).path)
+    settings = Settings(("pytorch",), pythons={"pytorch": python}, measure=False)
+    with ParityRunner(settings) as runner:
         yield runner

@@ -11,7 +11,7 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
-from fork_client import run_forked
+from fork_client import name_socket, run_forked
 
 TOKEN = "hf_" + "s" * 34
 """For the tokens of a FakeHub; output must never contain it."""
@@ -80,9 +80,9 @@ def _run_forked(
         out, err = (Path(scratch) / name for name in ("out", "err"))
         with out.open("wb") as out_file, err.open("wb") as err_file:
             streams = [file.fileno() for file in (nothing, out_file, err_file)]
-            words = [*map(str, arguments)]
+            command, address = ["hfscan", *map(str, arguments)], name_socket(server)
             try:
-                code = run_forked(server, words, str(folder), environment, streams, timeout)
+                code = run_forked(address, command, str(folder), environment, streams, timeout)
             except TimeoutError:
                 start_fork_server.cache_clear()  # it ends with its descendants
                 for pid in find_descendants(server, ""):
