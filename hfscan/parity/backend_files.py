@@ -1,5 +1,6 @@
 """Find the files of the backends, and what each gets as its environment."""
 
+from collections.abc import Collection
 from pathlib import Path
 
 BACKENDS = Path(__file__).with_name("backends")
@@ -16,6 +17,13 @@ ENVIRONMENT = {
     "PYTHONIOENCODING": "utf-8",
 }
 """Variables of a backend's process."""
+_SWITCHES = {"USE_TORCH": "pytorch", "USE_TF": "tensorflow", "USE_FLAX": "flax"}
+
+
+def enable_frameworks(backends: Collection[str]) -> dict[str, str]:
+    """Return the variables that keep transformers from importing frameworks of other backends."""
+    # AUTO: setting one framework to 1 would disable the others
+    return {key: "AUTO" if name in backends else "0" for key, name in _SWITCHES.items()}
 
 
 def backend_names() -> list[str]:

@@ -1,7 +1,7 @@
 """Run a backend in a process, with the standard library only.
 
-For checkpoints made on this machine: unlike `process`, it trusts what the backend replies, and
-limits only its time.
+For checkpoints of PyTorch made on this machine: unlike `process`, it trusts what the backend
+replies, and limits only its time.
 """
 
 import itertools
@@ -13,7 +13,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from hfscan.parity.backend_files import BACKENDS, ENVIRONMENT, backend_file
+from hfscan.parity.backend_files import BACKENDS, ENVIRONMENT, backend_file, enable_frameworks
 from hfscan.parity.result import to_line
 
 _TIMEOUT = 120.0  # seconds for one request
@@ -51,14 +51,16 @@ class PlainProcess:
         return self.info
 
     def _spawn(self) -> None:
-        hidden = {} if self._sees_gpu else {"CUDA_VISIBLE_DEVICES": ""}
+        # every checkpoint is one of PyTorch
+        variables = ENVIRONMENT | enable_frameworks({self.name, "pytorch"})
+        variables |= {} if self._sees_gpu else {"CUDA_VISIBLE_DEVICES": ""}
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603 - our own command
                 [sys.executable, str(BACKENDS / "_run.py"), backend_file(self.name).stem],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
-                env=os.environ | ENVIRONMENT | hidden,
+                env=os.environ | variables,
             )
 
     def _request(self, op: str, **arguments: Any) -> Row:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from hfscan.parity import confinement
-from hfscan.parity.backend_files import BACKENDS, ENVIRONMENT, backend_file
+from hfscan.parity.backend_files import BACKENDS, ENVIRONMENT, backend_file, enable_frameworks
 from hfscan.parity.environments import choose_interpreter
 from hfscan.parity.pipes import ReplyReader, StderrTail, send
 from hfscan.parity.replies import (
@@ -35,7 +35,6 @@ _NOTICE_SECONDS = 15.0  # of waiting before the first notice; then twice as long
 _UNUSABLE_GPU = "AcceleratorError"  # PyTorch's: every later call of the process would fail, too
 _END_TIMEOUT = 5.0  # seconds for a process to end that closed its output, or was killed
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NPROC")  # the last is JAX's
-_SWITCHES = {"USE_TORCH": "pytorch", "USE_TF": "tensorflow", "USE_FLAX": "flax"}
 
 
 @dataclass(frozen=True)
@@ -146,9 +145,7 @@ class BackendProcess:
             process.close()
 
     def _environment(self, home: Path) -> dict[str, str]:
-        enabled = {self.backend, *self.also_imports}
-        # AUTO: setting one framework to 1 would disable the others
-        switches = {key: "AUTO" if name in enabled else "0" for key, name in _SWITCHES.items()}
+        switches = enable_frameworks({self.backend, *self.also_imports})
         threads = dict.fromkeys(_THREADS, str(self.settings.threads))
         variables = ENVIRONMENT | switches | threads | _select_gpu(self.settings.device)
         return confinement.environment(os.environ, home) | variables

@@ -5,11 +5,14 @@ import json
 import pytest
 
 from hfscan.parity import gpu_check
+from hfscan.parity.environments import choose_interpreter
 
 
 def run_check(monkeypatch, out, *arguments):
     command = ["gpu_check", "--rounds", "1", "--out", str(out), *arguments]
     monkeypatch.setattr("sys.argv", command)
+    # this Python, which runs backends in forks
+    monkeypatch.setattr("sys.executable", choose_interpreter("tensorflow", frozenset(), {}).path)
     code = gpu_check.main()
     return code, json.loads(out.read_text())
 
