@@ -103,7 +103,8 @@ as-uri = $(shell $(PYTHON) -c 'import pathlib, sys; print(pathlib.Path(sys.argv[
 pinned = $(if $(CONSTRAINTS),PIP_CONSTRAINT=$(call as-uri,$(1)) PIP_BUILD_CONSTRAINT=$(call as-uri,$(1)))
 pinned-base = $(call pinned,$(CONSTRAINTS)/base.txt)
 pinned-parity = $(call pinned,$(CONSTRAINTS)/parity.txt)
-parity-tests = $(pinned-parity) HFSCAN_TEST_BACKENDS=$(BACKENDS)
+# an empty PYTHONDONTWRITEBYTECODE lets the first start of a backend compile its modules for the others
+parity-tests = $(pinned-parity) PYTHONDONTWRITEBYTECODE= HFSCAN_TEST_BACKENDS=$(BACKENDS)
 pins-of = $(if $(CONSTRAINTS),$(CONSTRAINTS)/$(1).txt)
 
 PYTHONS ?= python3.11 python3.12 python3.13

@@ -10,14 +10,10 @@ from datetime import UTC, datetime
 import pytest
 
 from hfscan.parity import sections
+from hfscan.parity.cases import Case
 from hfscan.parity.checkpoint import open_checkpoint
-
-SAVE_SCRIPT = """
-import sys, transformers
-folder, name = sys.argv[1:]
-model = getattr(transformers, "Flax" + name).from_pretrained(folder)
-model.save_pretrained(folder)
-"""
+from hfscan.parity.inputs import make_inputs
+from hfscan.parity.model import ModelRunner
 
 
 @pytest.fixture
@@ -35,16 +31,20 @@ def check_keras(check_with_settings, skip_without):
     return check
 
 
-def save_flax(folder, architecture):
-    subprocess.run(
-        [sys.executable, "-c", SAVE_SCRIPT, folder, architecture], check=True, capture_output=True
-    )
+def save_flax(runner, folder):
+    """Add the file that the Flax class saves to a checkpoint of PyTorch."""
+    checkpoint = open_checkpoint(folder)
+    inputs = make_inputs(checkpoint.config, checkpoint.architecture)
+    process = runner.pool.process("flax", frozenset({"pytorch"}))
+    case = Case(checkpoint.weights[0], "flax", "direct")
+    ModelRunner(runner.pool, checkpoint, inputs).open_in(process, case, "cpu", "float32")
+    process.call("save", into=str(folder))
 
 
 @pytest.mark.parametrize("name", ["bert", "gpt2"])
 def test_flax_agrees_in_every_format(copy_checkpoint, check_flax, runner, name):
     folder = copy_checkpoint(name, "model.safetensors", "pytorch_model.bin")
-    save_flax(folder, open_checkpoint(folder).architecture)
+    save_flax(runner, folder)
     results = check_flax(folder)
     info = runner.pool.describe_environment()["backends"]["flax"]
     assert info["versions"]["jax"]
@@ -63,9 +63,9 @@ def test_flax_class_with_another_training_switch_agrees(make_tiny_model, check_f
         assert result.generated_equal
 
 
-def test_changed_flax_weight_is_named(copy_checkpoint, check_flax):
+def test_changed_flax_weight_is_named(copy_checkpoint, check_flax, runner):
     folder = copy_checkpoint("bert", "model.safetensors")
-    save_flax(folder, "BertForMaskedLM")
+    save_flax(runner, folder)
     script = (
         "import sys\n"
         "from flax.serialization import msgpack_restore, msgpack_serialize\n"

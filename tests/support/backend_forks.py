@@ -18,8 +18,8 @@ from pathlib import Path
 
 from fork_client import run_forked
 
-_OWN_VARIABLES = {"HOME", "USERPROFILE", "HF_HOME", "HF_TOKEN_PATH"}
-"""Those that no two processes of a backend share."""
+_OWN_VARIABLES = {"HOME", "USERPROFILE", "HF_HOME", "HF_TOKEN_PATH", "PYTEST_CURRENT_TEST"}
+"""Those that differ between processes of a backend; its modules do not depend on them."""
 
 
 def create_environments(source: Path, into: Path) -> None:
