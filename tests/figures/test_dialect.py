@@ -48,8 +48,13 @@ REQUESTS: dict[str, list[dict[str, str]]] = {
 SPARK_SCRIPT = """
 import json, sys
 from pyspark.sql import SparkSession
-spark = SparkSession.builder.master("local[1]").config("spark.ui.enabled", "false").config(
-    "spark.sql.shuffle.partitions", "1").config("spark.driver.host", "127.0.0.1").getOrCreate()
+spark = SparkSession.builder.master("local[1]").config(map={
+    "spark.ui.enabled": "false", "spark.sql.shuffle.partitions": "1",
+    "spark.driver.host": "127.0.0.1",
+    # compiling and planning for large data takes longer than these queries
+    "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
+    "spark.sql.codegen.wholeStage": "false", "spark.sql.adaptive.enabled": "false",
+}).getOrCreate()
 for table in ("models", "frameworks"):
     spark.read.parquet(f"{sys.argv[1]}/{table}").createOrReplaceTempView(table)
 print(json.dumps([[r.asDict() for r in spark.sql(q).collect()] for q in json.load(sys.stdin)],
