@@ -18,8 +18,9 @@ from pathlib import Path
 
 from fork_client import run_forked
 
-_OWN_VARIABLES = {"HOME", "USERPROFILE", "HF_HOME", "HF_TOKEN_PATH", "PYTEST_CURRENT_TEST"}
-"""Those that differ between processes of a backend; its modules do not depend on them."""
+_HOME = {"HOME", "USERPROFILE", "HF_HOME", "HF_TOKEN_PATH"}
+_OWN_VARIABLES = _HOME | {"PATH", "PYTHONUTF8", "PYTEST_CURRENT_TEST"}
+"""Those that may differ between forks of a server: importing frameworks does not depend on them."""
 
 
 def create_environments(source: Path, into: Path) -> None:
@@ -73,7 +74,7 @@ def start_server(real: str, address: str, *arguments: str) -> bool:
         home = str(Path(f"{address}.home").absolute())
         server = subprocess.Popen(
             [real, str(Path(__file__).with_name("backend_server.py")), address, *arguments],
-            env=os.environ | dict.fromkeys(_OWN_VARIABLES, home),
+            env=os.environ | dict.fromkeys(_HOME, home),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
