@@ -19,8 +19,9 @@ from pathlib import Path
 from fork_client import run_forked
 
 _HOME = {"HOME", "USERPROFILE", "HF_HOME", "HF_TOKEN_PATH"}
-_OWN_VARIABLES = _HOME | {"PATH", "PYTHONUTF8", "PYTEST_CURRENT_TEST"}
-"""Those that may differ between forks of a server: importing frameworks does not depend on them."""
+_READ_LATER = {"PATH", "PWD", "CUDA_VISIBLE_DEVICES", "PYTHONUTF8", "PYTEST_CURRENT_TEST"}
+"""Variables that change nothing while frameworks are imported."""
+_JAX = ("flax_backend", "keras_jax_backend")  # their platform is fixed as they are imported
 
 
 def create_environments(source: Path, into: Path) -> None:
@@ -49,7 +50,8 @@ def main(owner: str, real: str, *command: str) -> None:
     """Run a command in place of the interpreter `real`: a backend in a fork."""
     if not command or Path(command[0]).name != "_run.py":
         os.execv(real, [real, *command])
-    shared = sorted(item for item in os.environ.items() if item[0] not in _OWN_VARIABLES)
+    own = _HOME | _READ_LATER | ({"JAX_PLATFORMS"} if command[1] not in _JAX else set())
+    shared = sorted(item for item in os.environ.items() if item[0] not in own)
     address = hashlib.sha256(json.dumps([command, shared]).encode()).hexdigest()[:16]
     folder = str(Path.cwd())
     os.chdir(Path(real).parents[2])  # as a socket's address must be short
