@@ -99,6 +99,7 @@ def test_demo_writes_several_formats(tmp_path):
     [
         ([], "Name a checkpoint"),
         (["x", "--backends", "pytorch,nope"], "no backend 'nope'"),
+        (["../../no-such"], "There is no folder ../../no-such"),
         (["x", "--backend-python", "nope"], "BACKEND=INTERPRETER"),
         (["x", "--format", "md", "--format", "json"], "--out DIR"),
     ],

@@ -26,7 +26,7 @@ def test_runs_cases_and_outputs_are_stored(altered_checkpoint, tmp_path):
     )
     assert process.returncode == 1, process.stderr
     report = json.loads(process.stdout)
-    second_process = run_parity(tmp_path / "none", "--db", db)
+    second_process = run_parity("ann/none", "--db", db, HF_HUB_OFFLINE="1")
     assert second_process.returncode == 1
     with duckdb.connect(db, read_only=True) as connection:
 
