@@ -38,6 +38,7 @@ class Model(NamedTuple):
     orphan: str | None
 
 
+OLD, NEW, WITH_FILES = 1, 2, 3  # snapshots of `recorded_db`
 VALUES = {"downloads": "downloads", "authors": "author"}
 """Weight -> the attribute that it is taken from."""
 CLAIM_TAGS = frozenset(["bert", "gpt2", "xlnet", "tensorboard", "arxiv:"])
