@@ -157,7 +157,7 @@ def describe_total(figure: Figure, report: Report) -> str:
     total = {
         "models": those,
         "downloads": f"downloads of {those}{describe_dependence(figure.largest_share)}",
-        "authors": f"{those}, if each author counts once",
+        "authors": f"authors of {those}",
     }[figure.weight]
     count = figure.exclude_top_authors
     return f"{total}, without the {format_top(count, 'largest author')}" if count else total

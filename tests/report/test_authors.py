@@ -166,3 +166,9 @@ def test_comparison_says_that_it_counts_authors(run_command):
     options = ("report", "--year", "2024", "--compare-year", "2023", "--weight", "authors")
     assert "Authors 2023 Total 2024 (to 11 July) Total Points" in run_command(*options)
     assert "Total: authors of models that support PyTorch" in run_command(*options, "--full")
+
+
+def test_page_counts_authors_not_models(run_command):
+    page = run_command("report", "--weight", "authors", "--definition", "tag", "--format", "html")
+    assert "PyTorch only: 58.3 % of the authors of models that support PyTorch" in page
+    assert "2.3 of 4 authors of models that support PyTorch or TensorFlow" in page
