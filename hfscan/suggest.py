@@ -27,5 +27,5 @@ def unknown(kind: str, name: object, known: Iterable[str]) -> str:
     known = list(known)
     listing = f" Known: {', '.join(known)}." if known else ""
     if len(known) > _MOST_LISTED and kind in _LISTED_BY:
-        listing = f" To list all {len(known)}: {_LISTED_BY[kind]}"
+        listing = f" To list all: {_LISTED_BY[kind]}"
     return f"There is no {kind} {str(name)!r}.{did_you_mean(str(name), known)}{listing}"

@@ -244,6 +244,7 @@ def test_file_that_is_open_with_other_settings_is_not_called_damaged(tmp_path):
         ("report", {"top": 2.5}, "top takes a whole number, not 2.5"),
         ("figures", {"by": ["task"]}, r"by takes a text, not \['task'\]"),
         ("figures", {"weight": "download"}, "There is no weight 'download'"),
+        ("report", {"weight": "author"}, "Known: models, downloads, authors"),
         ("trend", {"as_of": "2022-01-01"}, "as_of takes a datetime, not '2022-01-01'"),
         ("trend", {"per": "week"}, "There is no period 'week'. Known: year, month"),
         ("explain", {"model": None}, "The parameter model cannot be NULL"),

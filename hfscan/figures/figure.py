@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from hfscan.choices import POPULATIONS, Cutoff, Grouping, Population, Weight
+from hfscan.choices import POPULATIONS, WEIGHTS, Cutoff, Grouping, Population, Weight
 from hfscan.errors import InvalidRequestError
 from hfscan.figures.intervals import SampleError
 from hfscan.figures.period import Period, contains_cutoff
@@ -141,6 +141,8 @@ class FigureRequest:
     def __post_init__(self) -> None:
         if self.population not in POPULATIONS:
             raise InvalidRequestError(unknown("population", self.population, POPULATIONS))
+        if self.weight not in WEIGHTS:
+            raise InvalidRequestError(unknown("weight", self.weight, WEIGHTS))
         if self.period is None and self.population == "created":
             raise InvalidRequestError("The population created needs a year. Name one.")
         if self.top is not None and self.by is None:

@@ -117,9 +117,10 @@ def _list_measured(report: Report) -> Iterator[Caveat]:
                 share = mark_small(format_percent(row["share_without"]), row, "share_without")
                 total = format_number(row["denominator_without"])
                 first = "most downloaded" if lead.weight == "downloads" else "largest"
-                accounts = format_top(count, f"{first} account")
+                # --exclude-top-authors ranks by all models that support the frameworks
+                accounts = f"{format_top(count, f'{first} account')} in {label}"
                 text = f"Without the {accounts}: {label} {share} of {total} {lead.weight}."
-                yield Caveat(text, ("--exclude-top-authors", str(count)), effect)
+                yield Caveat(text, (), effect)
 
 
 def _describe_variant(figure: Figure, lead: Figure, report: Report) -> tuple[str, tuple[str, ...]]:

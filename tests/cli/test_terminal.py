@@ -109,6 +109,15 @@ def test_bars_are_left_out_where_they_would_say_nothing(
     assert re.search(r"^PyTorch only +\d+ +\d+\.\d %", out, re.MULTILINE)
 
 
+@pytest.mark.parametrize("columns", ["40", "60", "80"])
+def test_caveats_are_whole(db, run_cli, monkeypatch, columns):
+    monkeypatch.setenv("COLUMNS", columns)
+    _, out, _ = run_cli("report", "--db", db, "--year", "2022")
+    caveats = out[out.index("Caveats") : out.index("Next")]
+    assert caveats.count("- ") == 3
+    assert "..." not in caveats
+
+
 def test_storage_region_is_not_the_country_of_the_author(tmp_path, run_cli):
     models = [{"id": "ann/a", "tags": ["pytorch", "region:us"]}]
     ingest_models(tmp_path / "hfscan.duckdb", models)

@@ -44,8 +44,11 @@ def find_fraction(rows: Rows, reading: ReadingSpec) -> tuple[float | None, float
     column = reading.value["column"]
     selected = _select(rows, reading.value)
     if reading.divided_by is not None:
-        if {column, reading.divided_by["column"]} <= set(_ADDABLE):
-            return _sum(selected, column), _sum(_select(rows, reading.divided_by), column)
+        divisors, divisor = _select(rows, reading.divided_by), reading.divided_by["column"]
+        if column in _ADDABLE and divisor == "denominator":
+            return _sum(selected, column), _one_value(divisors, divisor)
+        if {column, divisor} <= set(_ADDABLE):
+            return _sum(selected, column), _sum(divisors, divisor)
     elif column == "share" and selected and selected[0].get("numerator") is not None:
         return _sum(selected, "numerator"), _one_value(selected, "denominator")
     return None, None

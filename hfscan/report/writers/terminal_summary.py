@@ -21,7 +21,7 @@ from hfscan.wrap import wrap
 
 _LINES, _COLUMNS = 25, 80  # narrower terminals get more lines
 _CAVEATS = 3
-_CAVEAT_LINES = 2  # of each
+_CAVEAT_LINES = 2  # of each, of 80 columns
 _NEXT_LINES = 3
 _LABEL = 10  # columns
 _EIGHTHS = " ▏▎▍▌▋▊▉"  # of a column
@@ -78,13 +78,14 @@ def _list_item(lines: Sequence[str]) -> list[str]:
 
 def _shorten(text: str, width: int) -> list[str]:
     """Return the lines of a text without the last sentences that have no room."""
+    most = _CAVEAT_LINES * max(1, _COLUMNS // width)
     sentences = sanitize(text).split(". ")
     lines = wrap(". ".join(sentences), width)
-    while len(lines) > _CAVEAT_LINES and len(sentences) > 1:
+    while len(lines) > most and len(sentences) > 1:
         sentences.pop()
         lines = wrap(". ".join(sentences) + ".", width)
-    if len(lines) > _CAVEAT_LINES:
-        lines = [*lines[: _CAVEAT_LINES - 1], wrap(lines[_CAVEAT_LINES - 1], width - 4)[0] + " ..."]
+    if len(lines) > most:
+        lines = [*lines[: most - 1], wrap(lines[most - 1], width - 4)[0] + " ..."]
     return lines
 
 
