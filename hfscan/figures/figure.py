@@ -115,6 +115,12 @@ _LAST_KEYS = {"sample_error", "covered", "coverage", "small", "population_size",
 """Fields that are not keys of a report's JSON, or that come after its share."""
 
 
+def check_weight(weight: str) -> None:
+    """Raise InvalidRequestError where there is no such weight."""
+    if weight not in WEIGHTS:
+        raise InvalidRequestError(unknown("weight", weight, WEIGHTS))
+
+
 @dataclass(frozen=True)
 class FigureRequest:
     """The parameters of exclusivity figures.
@@ -141,8 +147,7 @@ class FigureRequest:
     def __post_init__(self) -> None:
         if self.population not in POPULATIONS:
             raise InvalidRequestError(unknown("population", self.population, POPULATIONS))
-        if self.weight not in WEIGHTS:
-            raise InvalidRequestError(unknown("weight", self.weight, WEIGHTS))
+        check_weight(self.weight)
         if self.period is None and self.population == "created":
             raise InvalidRequestError("The population created needs a year. Name one.")
         if self.top is not None and self.by is None:

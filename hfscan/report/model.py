@@ -18,6 +18,7 @@ from hfscan.figures import (
     Period,
     Population,
     Weight,
+    check_weight,
 )
 from hfscan.frameworks import DEFAULT_DEFINITION, Definition
 from hfscan.scope import DEFAULT_FRAMEWORKS
@@ -39,6 +40,9 @@ class ReportRequest:
     top: int | None = None
     transformers: int | None = None
     account_groups: AccountGroups | None = None
+
+    def __post_init__(self) -> None:
+        check_weight(self.weight)
 
     @property
     def period(self) -> tuple[datetime, datetime] | None:

@@ -1,7 +1,6 @@
 """Wrong usage is refused with a suggestion."""
 
 import json
-import re
 import sys
 from datetime import UTC, datetime, timedelta
 
@@ -369,7 +368,7 @@ def test_long_lists_of_names_are_left_to_a_command(db):
         (("claims", "no-such-claim"), "hfscan claims"),
     ):
         message = run_refused(db, *arguments)[1]
-        assert re.search(rf"To list all \d+: {command}$", message.strip())
+        assert message.strip().endswith(f" To list all: {command}")
 
 
 def test_suggestions_have_one_form():
