@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from hfscan.scope import Scope
     from hfscan.store import Ingested, Snapshot, Unreadable
 
+_DATES = frozenset({"created_at", "last_modified"})
+
 
 def show_counts(counts: Mapping[str, int]) -> None:
     """Print how many rows were skipped for each reason."""
@@ -38,6 +40,8 @@ def show_skipped(ingested: Ingested) -> None:
     )
     for field in ingested.unreadable:
         echo(f"Cannot be read, stored as unknown: {describe_unreadable(field)}.")
+    if any(field.field in _DATES for field in ingested.unreadable):
+        echo("Dates count only from 2016 up to the time of the snapshot.")
 
 
 def show_unknown_keys(models: Mapping[str, int]) -> None:

@@ -155,6 +155,8 @@ def command(
     Exit code 0: every weight file agrees in every backend. 1: some differ or fail. 2: usage error,
     such as a path without a folder.
     """
+    _check_combination()
+    _check_folders([*checkpoints, *([baseline] if baseline else [])])
     if importlib.util.find_spec("numpy") is None:
         raise click.UsageError("parity needs numpy: pip install numpy")
     from hfscan.parity import sections  # these need numpy
@@ -166,8 +168,6 @@ def command(
     from hfscan.parity.worker import Worker
     from hfscan.store import Store
 
-    _check_combination()
-    _check_folders([*checkpoints, *([baseline] if baseline else [])])
     names = [(name, revision) for name in checkpoints]
     require_endpoint([*names, *([(baseline, None)] if baseline else [])])
     targets = _choose_files(formats, out)

@@ -70,14 +70,16 @@ def build(
     notes = [*describe_limits(view.snapshot), *(period.notes(view.snapshot) if period else ())]
     if len(frameworks) == 1:
         (title,) = frameworks.values()
-        notes.append(f"Only {title} is compared. Add others with --frameworks.")
+        notes.append(f"Only {title} is compared.")
     parts = _build_sections(view, request, spec, definition, values)
     sections, notes = parts.sections, [*notes, *parts.notes]
     if not parts.is_answered:
         if request.by and not parts.empty:
             raise InvalidRequestError(f"The report {name} cannot be grouped by {request.by}.")
+        advice = (" Choose another ", option("definition"), ".") if request.definition else ()
         raise NotFoundError(
-            f"The report {name} has no figures for this request. {' '.join(notes)}".rstrip()
+            f"The report {name} has no figures for this request. {' '.join(notes)}".rstrip(),
+            *advice,
         )
     if any(section.by == request.by is not None for section in parts.empty):
         created = f" created {period.span}" if period else ""
