@@ -184,7 +184,7 @@ def test_skill_names_every_command():
 def test_links_lead_to_files():
     for page in (*PAGES, *DECISIONS):
         for target in re.findall(
-            r"\]\((?!https?:|#)([^)#]+)(?:#[^)]*)?\)", page.read_text("utf-8")
+            r"(?<!\\)\]\((?!https?:|#)([^)#]+)(?:#[^)]*)?\)", page.read_text("utf-8")
         ):
             assert (page.parent / target).exists(), f"{page.name} links to {target}"
 

@@ -11,6 +11,7 @@ import argparse
 import hashlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -51,6 +52,7 @@ BACKENDS = {  # backend -> heading of its column
 _MAKER = Path(__file__).with_name("tiny_models.py")
 _ROOT = _MAKER.parents[2]
 _LONGEST = 300  # characters of a reason
+_TRACEBACK = re.compile(r" *(?:Original traceback:|Traceback \(most recent)| *File \"/")
 _CHUNK = 8  # models that one process makes: importing the framework takes seconds
 
 
@@ -135,13 +137,18 @@ def describe(result: Result) -> Row:
     errors = [row["rel_l2"] for row in result.outputs if row["region"] == "real"]
     return {
         "verdict": result.verdict,
-        "reason": sanitize(result.reason),
-        "notes": [sanitize(note) for note in result.notes],
+        "reason": _clean(result.reason),
+        "notes": [_clean(note) for note in result.notes],
         "rel_l2": max(errors, default=None),
         "layer": result.first_divergent_layer,
         "suspect_backend": result.reference["suspect_backend"],
         "error": result.reference["backend_error"],
     }
+
+
+def _clean(text: str) -> str:
+    """Return text without a traceback, which has paths of this machine, and control characters."""
+    return sanitize(_TRACEBACK.split(text)[0])
 
 
 def read_rows(journal: Path) -> dict[str, Row]:
