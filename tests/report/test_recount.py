@@ -269,7 +269,10 @@ def test_published_counts_of_both_dumps(recorded_db, tmp_path):
     assert all_2022["pytorch"] == (19_012, 20_999)
     with_jax = exclusive(ask(OLD, None, FRAMEWORKS_WITH_JAX, "tag"), "existing")
     assert with_jax["pytorch"] == (14_737, 21_237)
-    year = ask(NEW, 2022)
+    by_default = exclusive(ask(NEW, 2022), cutoff="excluded")
+    assert by_default == exclusive(ask(NEW, 2022, FRAMEWORKS, "best"), cutoff="excluded")
+    assert by_default["pytorch"] == (34_760, 36_826)
+    year = ask(NEW, 2022, FRAMEWORKS, "tag")
     assert exclusive(year, cutoff="excluded") == {
         "pytorch": (34_662, 36_416),
         "tensorflow": (1_154, 36_416),
