@@ -54,7 +54,9 @@ def test_crawl_equals_import_of_recorded_models(recorded_db, recorded_dumps, tmp
         figures = {
             (figure.name, figure.framework): (figure.numerator, figure.denominator)
             for figure in view.compute_exclusivity(
-                FigureRequest(period=year, population="created", cutoff="excluded")
+                FigureRequest(
+                    definition="tag", period=year, population="created", cutoff="excluded"
+                )
             )
         }
     assert figures["exclusive", "pytorch"] == (34_662, 36_416)

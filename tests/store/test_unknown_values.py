@@ -15,13 +15,13 @@ def test_unknown_is_left_out_of_every_denominator(import_rows):
     frameworks = ("pytorch", "tensorflow")
     figures = {
         (figure.name, figure.framework): figure
-        for figure in view.compute_exclusivity(FigureRequest(frameworks))
+        for figure in view.compute_exclusivity(FigureRequest(frameworks, definition="tag"))
     }
     assert figures["exclusive", "pytorch"].denominator == 3
     assert (figures["none", None].numerator, figures["none", None].denominator) == (1, 4)
     assert figures["exclusive", "pytorch"].coverage == 0.5
     assert figures["none", None].coverage == round(4 / 6, 6)
-    by_author = FigureRequest(frameworks, weight="authors")
+    by_author = FigureRequest(frameworks, definition="tag", weight="authors")
     coverage = {figure.name: figure.coverage for figure in view.compute_exclusivity(by_author)}
     assert coverage["exclusive"] == round(1 / 3, 6)  # of a, b and c, the tags of b are unknown
     assert coverage["none"] == round(2 / 3, 6)
