@@ -1,7 +1,6 @@
 """Lay out tables in the columns of a terminal: words stay intact, numbers line up."""
 
 import itertools
-import operator
 from collections.abc import Iterator, Sequence
 
 from rich.cells import cell_len, set_cell_size
@@ -26,10 +25,10 @@ def format_table(table: Table, width: int, *, is_ascii: bool = False) -> list[st
     if lines := _format_columns(headings, columns, table.is_text, width, is_ascii=is_ascii):
         return lines
     filled = [any(cells) or not rows for cells in columns]
-    headings, left_out = (
-        list(itertools.compress(headings, chosen))
-        for chosen in (filled, map(operator.not_, filled))
-    )
+    left_out = [
+        heading for heading, is_filled in zip(headings, filled, strict=True) if not is_filled
+    ]
+    headings = list(itertools.compress(headings, filled))
     columns = list(itertools.compress(columns, filled))
     is_text = list(itertools.compress(table.is_text, filled))
     lines = _format_columns(headings, columns, is_text, width, is_ascii=is_ascii)
