@@ -55,7 +55,7 @@ def build(
     """
     name = name or ("overview" if request.year is None else "year")
     spec = load_spec(name, where or data_dir("reports"))
-    definition = request.definition or DEFAULT_DEFINITION
+    definition = request.definition or spec.get("definition") or DEFAULT_DEFINITION
     frameworks = view.find_titles(request.frameworks)
     period = request.covered(view.snapshot)
     values: dict[str, Any] = {"requested_year": request.year, "labels": LABELS}

@@ -40,6 +40,16 @@ def test_report_of_a_breakdown_only(report, tmp_path):
     assert "TensorFlow only 1 2 50.0 % *" in text
 
 
+def test_report_sets_its_definition_unless_one_is_requested(report, tmp_path):
+    write_spec(tmp_path, "exclusivity")
+    spec = tmp_path / "reports" / "mine" / "report.toml"
+    spec.write_text('definition = "tag"\n' + spec.read_text())
+    mine = ("--reports", str(tmp_path / "reports"), "--name", "mine")
+    for options, definition in (((), "tag"), (("--definition", "best"), "best")):
+        document = json.loads(report([A, B], *mine, "--format", "json", *options)[1])
+        assert {figure["definition"] for figure in document["figures"]} == {definition}
+
+
 def test_report_with_a_headline_without_figures(report, tmp_path):
     write_spec(tmp_path, "formats", 'parameters = { cutoff = "included" }')
     code, text, errors = report([A, B], "--reports", str(tmp_path / "reports"), "--name", "mine")
