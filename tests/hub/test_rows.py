@@ -38,6 +38,8 @@ BAD = {
     "array": ('[{"_id":"x"}]', "without a JSON object"),
     "two tags": (f'{{"_id":"{ID}","id":"a/b","tags":["tf"],"tags":[]}}', "with a duplicate key"),
     "two _ids": (f'{{"_id":"{ID}","_id":"{"6" * 24}","id":"a/b"}}', "with a duplicate key"),
+    "two likes": (f'{{"_id":"{ID}","id":"a/b","likes":1,"likes":1e300}}', "with a duplicate key"),
+    "escaped key": (f'{{"_id":"{ID}","id":"a/b","i\\u0064":"\\u0001"}}', "with a duplicate key"),
     "NaN": (f'{{"_id":"{ID}","id":"a/b","likes":NaN}}', "with invalid JSON"),
     "bad escape": (f'{{"_id":"{ID}","id":"a/b","x":"\\q"}}', "with invalid JSON"),
     "no colon": (f'{{"_id" "{ID}"}}', "with invalid JSON"),
