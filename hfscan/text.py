@@ -7,7 +7,7 @@ One function per channel: `sanitize` for lines of text (terminal, Markdown, HTML
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -72,6 +72,12 @@ def end_sentence(text: str) -> str:
 def format_count(count: int, noun: str) -> str:
     """Return a count with its noun: "1 model", "1,200 models"."""
     return f"{count:,} {noun}{'s' * (count != 1)}"
+
+
+def join_words(words: Iterable[str]) -> str:
+    """Return "a, b and c"."""
+    *others, last = words
+    return f"{', '.join(others)} and {last}" if others else last
 
 
 def format_top(count: int, noun: str) -> str:

@@ -20,6 +20,7 @@ from hfscan.cli._command import Command
 from hfscan.cli._completion import complete_checkpoint
 from hfscan.cli._output import is_quiet, note
 from hfscan.cli._parity_settings import settings_options
+from hfscan.cli._repeat import format_command
 from hfscan.cli._reports import choose_target, write_text
 from hfscan.cli._types import Bytes, Choice, Count
 from hfscan.errors import NotFoundError
@@ -203,7 +204,12 @@ def command(
         part = f"Part {shard[0]} of {shard[1]}: {len(selected)} of {len(names)} checkpoints."
         environment["notes"].append(part)
     document = sections.new_document(
-        outcome.results, environment, started, outcome.measurements, settings.required
+        outcome.results,
+        environment,
+        started,
+        outcome.measurements,
+        settings.required,
+        format_command(),
     )
     for path, format_ in targets.items():
         _write(document, format_, path)

@@ -3,7 +3,7 @@
 import math
 import re
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -43,6 +43,8 @@ class Verdict(StrEnum):
 
 NEUTRAL = frozenset({Verdict.BASELINE, Verdict.NOT_APPLICABLE, Verdict.UNSUPPORTED})
 """Verdicts on what was not checked: they do not affect the exit code."""
+DIFFERENT = frozenset({Verdict.WEIGHTS_DIFFER, Verdict.OUTPUTS_DIFFER, Verdict.TOKENS_DIFFER})
+"""Verdicts on what was compared and does not agree."""
 
 
 @dataclass
@@ -77,6 +79,11 @@ class Result:
     peak_gpu_mb: float | None = None
     notes: list[str] = field(default_factory=list)
 
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any]) -> "Result":
+        """Return the result that a row of a document, or of a results file, holds."""
+        return cls(**{**row, "verdict": Verdict(row["verdict"])})
+
     def set_verdict(self, verdict: Verdict, reason: str) -> None:
         """Set the verdict and the reason for it."""
         self.verdict, self.reason = verdict, to_line(reason)
@@ -96,24 +103,64 @@ def new_result_without_run(
     return Result(name, None, None, weights, "none", "none", dtype, "none", verdict, reason)
 
 
-def all_agree(results: Iterable[Result], required: Collection[str] = ()) -> bool:
-    """Return True if each weight file agrees in each backend by at least one load method.
+@dataclass(frozen=True)
+class FileVerdict:
+    """What was found for a weight file in a backend.
 
-    Of each checkpoint something must agree; what has a verdict of `NEUTRAL` does not count, nor a
-    missing class in a backend that is not `required`.
+    `verdict`: that of the load method that counts: one that agrees, else one that was compared.
+    `is_checked`: it affects the exit code. `results`: those with the verdict.
     """
-    verdicts = defaultdict[tuple[str, str, str], set[Verdict | None]](set)
+
+    verdict: Verdict | None
+    is_checked: bool
+    results: tuple[Result, ...]
+
+    @property
+    def checkpoint(self) -> str:
+        return self.results[0].checkpoint
+
+    @property
+    def file(self) -> str:
+        return self.results[0].weights["file"]
+
+    @property
+    def backend(self) -> str:
+        """The backend, with the device if that is not the CPU."""
+        first = self.results[0]
+        return f"{first.backend} on {first.device}" if first.device == "cuda" else first.backend
+
+
+def judge_files(results: Iterable[Result], required: Collection[str] = ()) -> list[FileVerdict]:
+    """Return the verdict on each weight file in each backend, device and precision, in order.
+
+    Not checked is what has a verdict of `NEUTRAL`, or no class in a backend that is not `required`.
+    """
+    groups = defaultdict[tuple[str, ...], list[Result]](list)
     for result in results:
-        verdict = result.verdict
-        if verdict == Verdict.NO_CLASS and result.backend not in required:
-            verdict = Verdict.NOT_APPLICABLE
-        verdicts[result.checkpoint, result.weights["file"], result.backend].add(verdict)
-    agreements = defaultdict[str, list[bool]](list)  # by checkpoint
-    for (checkpoint, *_), group in verdicts.items():
-        agreements[checkpoint] += (
-            [Verdict.AGREE in group] if Verdict.AGREE in group or group.isdisjoint(NEUTRAL) else []
-        )
-    return bool(agreements) and all(found and all(found) for found in agreements.values())
+        where = (result.backend, result.device, result.dtype)
+        groups[result.checkpoint, result.weights["file"], *where].append(result)
+    found = []
+    for group in groups.values():
+        neutral = NEUTRAL
+        if group[0].backend not in required:
+            neutral |= {Verdict.NO_CLASS}
+        order = [result.verdict for result in group]
+        preferred = ({Verdict.AGREE}, neutral, DIFFERENT, set(order))
+        verdict = next(verdict for part in preferred for verdict in order if verdict in part)
+        same = tuple(result for result in group if result.verdict == verdict)
+        found.append(FileVerdict(verdict, verdict not in neutral, same))
+    return found
+
+
+def all_agree(results: Iterable[Result], required: Collection[str] = ()) -> bool:
+    """Return True if all that was checked agrees, and of each checkpoint something.
+
+    See `judge_files`.
+    """
+    checked = defaultdict[str, list[bool]](list)  # by checkpoint
+    for file in judge_files(results, required):
+        checked[file.checkpoint] += [file.verdict == Verdict.AGREE] if file.is_checked else []
+    return bool(checked) and all(found and all(found) for found in checked.values())
 
 
 def to_json_data(value: Any) -> Any:

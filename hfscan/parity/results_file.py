@@ -47,7 +47,7 @@ class Entry:
     @property
     def results(self) -> list[Result]:
         """The results of the cases."""
-        return [Result(**{**case, "verdict": Verdict(case["verdict"])}) for case in self.cases]
+        return list(map(Result.from_row, self.cases))
 
 
 class ResultsFile:

@@ -1,16 +1,26 @@
 """Turn the results of a run into a document, `--format json`, and into a report for people."""
 
 import statistics
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
 from hfscan._version import __version__
+from hfscan.parity.agreement import agreement_sections, list_highlights
+from hfscan.parity.findings import describe_backend, describe_run
 from hfscan.parity.machine import describe_model
-from hfscan.parity.result import Result, Verdict, all_agree, to_json_data
+from hfscan.parity.result import (
+    FileVerdict,
+    Result,
+    Verdict,
+    all_agree,
+    judge_files,
+    to_json_data,
+)
 from hfscan.report import FORMATS, CustomText, Report, Section
-from hfscan.text import encode_json
+from hfscan.report.format import format_date
+from hfscan.text import encode_json, format_count
 
 Document = dict[str, Any]
 _CASES = {
@@ -46,10 +56,11 @@ def new_document(
     started: datetime,
     measurements: Sequence[Document] = (),
     required: Collection[str] = (),
+    command: str = "",
 ) -> Document:
     """Return the results of a run that ends now as JSON-ready data; times are UTC.
 
-    `required`: see `all_agree`.
+    `required`: see `judge_files`. `command`: what repeats the run.
     """
     cases = [to_json_data(asdict(result)) for result in results]
     return {
@@ -57,7 +68,10 @@ def new_document(
         "hfscan_version": __version__,
         "started_at": f"{started:%Y-%m-%dT%H:%M:%SZ}",
         "finished_at": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
+        "command": command,
         "environment": to_json_data(environment),
+        "required_backends": sorted(required),
+        "finding": to_json_data(describe_run(judge_files(results, required))),
         "agree": all_agree(results, required),
         "cases": cases,
         "measurements": to_json_data(list(measurements)),
@@ -75,20 +89,50 @@ def write(document: Document, format_: str, out: TextIO) -> None:
 def new_report(document: Document) -> Report:
     """Return the report for people."""
     environment, cases = document["environment"], document["cases"]
-    agreeing = sum(case["verdict"] == Verdict.AGREE for case in cases)
-    count = f"{agreeing} of {len(cases)} cases agree"
-    if document["agree"]:
-        count = f"Every weight file agrees in every backend by at least one load method ({count})"
+    files = judge_files(map(Result.from_row, cases), document["required_backends"])
     packages = _describe_packages(environment.get("backends", {}))
     provenance = f"Run with {packages}." if packages else ""
+    day = format_date(datetime.fromisoformat(document["finished_at"]))
+    checkpoints = len({file.checkpoint for file in files})
     return Report(
         "parity",
-        "Do the frameworks agree?",
-        tuple(_sections(cases, document["measurements"], environment)),
+        f"Parity of {format_count(checkpoints, 'checkpoint')}",
+        (
+            *agreement_sections(files),
+            *_sections(cases, document["measurements"], environment),
+        ),
+        titles={file.backend: describe_backend(file.backend) for file in files},
         notes=tuple(environment.get("notes", ())),
-        text=CustomText(f"{count}.", provenance=provenance),
+        text=CustomText(
+            f"{document['finding']}. {_count_cases(document, files)}",
+            provenance=provenance,
+            highlights=tuple(list_highlights(files)),
+            finding=document["finding"],
+            sources=tuple(filter(None, (f"run of hfscan parity, {day}", packages))),
+            command=document["command"],
+        ),
         glossary=_GLOSSARY,
     )
+
+
+def _count_cases(document: Document, files: Iterable[FileVerdict]) -> str:
+    """Return in sentences how many cases agree, and how many files no backend opened."""
+    cases = document["cases"]
+    agreeing = sum(case["verdict"] == Verdict.AGREE for case in cases)
+    text = _describe_cases(cases)
+    if document["agree"] and agreeing < len(cases):
+        text += ": every weight file that was checked, by at least one load method"
+    unopened = sum(file.backend == "none" and not file.is_checked for file in files)
+    if unopened:
+        was = "was" if unopened == 1 else "were"
+        text += f". {format_count(unopened, 'weight file')} {was} not opened"
+    return f"{text}."
+
+
+def _describe_cases(cases: Sequence[Document]) -> str:
+    agreeing = sum(case["verdict"] == Verdict.AGREE for case in cases)
+    verb = "agrees" if 1 in (agreeing, len(cases)) else "agree"
+    return f"{agreeing:,} of {format_count(len(cases), 'case')} {verb}"
 
 
 def _describe_packages(backends: Mapping[str, Document]) -> str:
@@ -114,7 +158,8 @@ def _sections(
         "with the baseline (the baseline itself with a float64 run).",
         rows=tuple(map(_case_row, cases)),
         columns=_CASES,
-        formats={"error": "error"},
+        formats={"backend": "framework", "error": "error"},
+        finding=_describe_cases(cases),
     )
     yield Section(
         "details",
@@ -140,7 +185,10 @@ def _sections(
         rows=tuple(_timing_row(row, environment["threads"]) for row in timed),
         columns=_TIMINGS,
         split_by="mode",
-        formats=dict.fromkeys(("first_call", "median", "ratio", "cpu_ratio"), "ratio"),
+        formats={"backend": "framework"}
+        | dict.fromkeys(("first_call", "median", "ratio", "cpu_ratio"), "ratio"),
+        chart="ratio low=low high=high mark=ratio y=checkpoint+mode+backend+variant",
+        finding=_describe_times(timed),
     )
     if len({row["variant"] for row in timed}) > 1:
         yield Section(
@@ -174,6 +222,24 @@ def _sections(
         columns=_MACHINE,
         formats={"gemm_gflops": "ratio"},
     )
+
+
+def _describe_times(timed: Sequence[Document]) -> str | None:
+    """Return the least and the largest median ratio of one backend, or of all to one base."""
+    compared = [row for row in timed if f"{row['backend']} {row['variant']}" != row["ratio"]["to"]]
+    by_base: dict[tuple[str, str], list[Document]] = {}
+    for row in compared:
+        by_base.setdefault((row["mode"], row["ratio"]["to"]), []).append(row)
+    if not by_base:
+        return None
+    (mode, base), rows = max(by_base.items(), key=lambda item: len(item[1]))
+    ways = dict.fromkeys(
+        f"{describe_backend(_backend_label(row))} {row['variant']}" for row in rows
+    )
+    name = next(iter(ways)) if len(ways) == 1 else "The others"
+    medians = [f"{row['ratio']['median']:.2f}" for row in rows]
+    ends = dict.fromkeys((min(medians, key=float), max(medians, key=float)))
+    return f"{name}: {' to '.join(ends)} times the time of {describe_backend(base)} ({mode})"
 
 
 def _backend_label(row: Document) -> str:
@@ -243,6 +309,8 @@ def _timing_row(row: Document, threads: int) -> Document:
         "median": row["latency_ms"]["p50"],
         "peak": None if peak is None else round(peak),
         "ratio": ratio["median"],
+        "low": bounds[0],
+        "high": bounds[1],
         "range": "-" if None in bounds else f"{bounds[0]:.2f}-{bounds[1]:.2f}",
         "cpu_ratio": row["cpu_ratio"]["median"] if has_cpu_ratio else None,
     }

@@ -57,7 +57,8 @@ def chart_of(section: Section, report: Report) -> Chart | None:
             column = channels.get(channel, "")
             if isinstance(value := row.get(column), float | int):
                 row[f"{channel}_text"] = format_value(formats.get(column), value)
-    series = _rank_series(section, channels.get("color"), rows)
+    marked = [row for row in rows if kind != "error" or row[channels["x"]]]  # on a log scale
+    series = _rank_series(section, channels.get("color"), marked)
     for row in rows:
         row["rank"] = series.get(row[channels["color"]]) if series else 0
     title = end_sentence(section.title)

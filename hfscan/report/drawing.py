@@ -30,7 +30,23 @@ _VEGA_LITE = "https://vega.github.io/schema/vega-lite/v6.json"
 VEGA_LITE_VERSION = "6.4"
 _COLORS = tuple(f"var(--s{number})" for number in range(1, 11))
 _GREYS = ("var(--s11)", "var(--s12)", "var(--s13)")
+_MARKS = {
+    "agree": ("var(--s1)", "circle"),
+    "outputs differ": ("var(--bad)", "triangle-up"),
+    "weights differ": ("var(--s2)", "diamond"),
+    "tokens differ": ("var(--s3)", "square"),
+    "not judged": ("var(--s5)", "cross"),
+    "loads incompletely": ("var(--s7)", "cross"),
+    "does not load": ("var(--s8)", "cross"),
+    "not finite": ("var(--s6)", "cross"),
+    "no class": ("var(--s9)", "cross"),
+    "baseline, unchecked": ("var(--s11)", "stroke"),
+    "not applicable": ("var(--s12)", "stroke"),
+    "unsupported": ("var(--s13)", "stroke"),
+}
+"""Verdict of parity -> its colour and shape in every chart; others get the next colour."""
 _COLOR_OF = {
+    **{verdict: color for verdict, (color, _) in _MARKS.items()},
     **dict(zip(("framework unknown", "no weights", "files unknown"), _GREYS, strict=True)),
     **dict(zip(("(none)", "(unknown)", "(other)"), _GREYS, strict=True)),
 }
@@ -113,7 +129,9 @@ class Chart:
             _COLOR_OF.get(name, _COLORS[index % len(_COLORS)])
             for index, name in enumerate(self.channels["series"])
         ]
-        values = {**self.channels, "facets": list(facets), "colors": colors, **sizes}
+        shapes = [_MARKS.get(name, ("", "cross"))[1] for name in self.channels["series"]]
+        marks = {"colors": colors, "shapes": shapes}
+        values = {**self.channels, "facets": list(facets), **marks, **sizes}
         values["period_label"] = _PERIOD_LABEL
         spec: dict[str, Any] = _substitute(load_template(self.kind), values)
         spec["config"] = _substitute(load_template("config"), values)

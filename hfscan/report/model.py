@@ -160,7 +160,8 @@ class CustomText:
     """The texts of a report that is not about one snapshot.
 
     `finding`: the title of the page. `summary`: the numbers in the texts, for JSON. `highlights`:
-    what HTML shows in large type, each with `big`, `label` and `small`.
+    what HTML shows in large type, each with `big`, `label` and `small`. `sources`: what to cite.
+    `command`: what repeats the report, where no query is behind it.
     """
 
     headline: str
@@ -168,6 +169,8 @@ class CustomText:
     summary: Row = field(default_factory=dict)
     highlights: tuple[Mapping[str, str], ...] = ()
     finding: str | None = None
+    sources: tuple[str, ...] = ()
+    command: str = ""
 
 
 @dataclass(frozen=True)

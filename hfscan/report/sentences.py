@@ -1,6 +1,6 @@
 """Write the sentences of a report: the answer, and its coverage."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from hfscan.figures import Figure
@@ -29,7 +29,7 @@ from hfscan.report.undated import (
     format_older_models,
     format_undated_year,
 )
-from hfscan.text import format_top
+from hfscan.text import format_top, join_words
 
 EVIDENCE = {
     "tag": "if the Hub tags it so",
@@ -104,7 +104,7 @@ def _format_shares(shares: Sequence[Figure], report: Report) -> str:
     if weight == "downloads":  # once: it is long
         label = figure_label(shares[0], report.frameworks)
         parts[0] = f"{parts[0].removesuffix(label)}{_SUPPORT[weight]} {label}"
-    return _join(parts)
+    return join_words(parts)
 
 
 def _format_conditions(report: Report) -> str:
@@ -132,7 +132,7 @@ def _format_conditions(report: Report) -> str:
     excluded.append(deleted)
     return (
         f"{_format_votes(report)} {definition}{_format_tagged(report)} "
-        f"Not counted: {_join(excluded)}."
+        f"Not counted: {join_words(excluded)}."
         f"{format_older_models(report)}{_format_dependence(report)}{_format_estimate(report)}"
     )
 
@@ -164,7 +164,7 @@ def _format_classes(report: Report, when: str) -> str:
         return f"{section.title}."
     rows = [row for row in section.rows if row["group"] is None]
     largest = sorted(rows, key=lambda row: -(row["numerator"] or 0))[:4]
-    parts = _join(
+    parts = join_words(
         f"{breakdown_label(row['class'], report.titles)} {format_number(row['numerator'])} "
         f"({format_cell(row, 'share', section, report)})"
         for row in largest
@@ -210,12 +210,6 @@ def _format_tagged(report: Report) -> str:
         return ""
     frameworks = any_framework(list(report.frameworks.values()))
     return f" The Hub itself tags {format_percent(figure.coverage)} of the models as {frameworks}."
-
-
-def _join(parts: Iterable[str]) -> str:
-    """Return "a, b and c"."""
-    *others, last = parts
-    return f"{', '.join(others)} and {last}" if others else last
 
 
 def _format_definition(report: Report) -> str:

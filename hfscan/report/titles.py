@@ -61,7 +61,7 @@ def format_source(section: Section, report: Report) -> str:
     snapshots = {snapshot.id: snapshot for side in sides for snapshot in side.snapshots}
     rows = () if section.is_own_sql else section.rows
     days = {row["snapshot"]: row["observed_at"] for row in rows if row.keys() >= _OVER}
-    parts = [f"hfscan {__version__}"]
+    parts = [f"hfscan {__version__}", *(report.text.sources if report.text else ())]
     if len(days) > 1:  # from snapshot to snapshot
         first, last = min(days.values()), max(days.values())
         parts.append(f"{len(days)} snapshots of the Hugging Face Hub, {first} to {last}")

@@ -219,7 +219,7 @@ def test_devices_and_tf32_are_reported(runner, checkpoints):
     assert "to pytorch on cuda (model.safetensors), " in result.reason
     assert result.tf32_rel_l2 == pytest.approx(3e-4, rel=1e-3)
     report = sections.new_report(sections.new_document([result], {}, datetime.now(UTC)))
-    cases, details = report.sections
+    _, cases, details = report.sections
     assert cases.rows[0]["verdict"] == "agree"
     expected = "TF32 would change the outputs by relative L2 3.0e-04"
     assert details.rows[0]["details"].endswith(expected)

@@ -15,10 +15,12 @@ import pytest
 from browser_pages import HOSTILE, ODD_NAMES, build_hostile_reports, build_odd_report
 from click.testing import CliRunner
 from page_numbers import collect_numbers, find_numbers
+from parity_results import make_document, make_result, make_suspect
 from testhub import Population
 
 from hfscan.cli import cli
 from hfscan.figures import SnapshotView
+from hfscan.parity import sections
 from hfscan.report import FORMATS, ReportRequest, build, build_database_report, compare
 from hfscan.report.writers.csv_ import section_rows, to_csv
 from hfscan.store import Store
@@ -36,6 +38,21 @@ COMMANDS = {
     "lineage": ["lineage", next(iter(POPULATION))["id"]],
 }
 """Page -> the command that writes it."""
+PARITY_RUNS = {
+    "parity-run": [
+        make_result("ann/bert", "pytorch"),
+        make_result("ann/bert", "tensorflow", make_suspect("tensorflow")),
+        make_result(HOSTILE, "pytorch", error=2e-7),
+        make_result(HOSTILE, "tensorflow", "does not load"),
+        make_result("eve/none", "none", "unsupported"),
+    ],
+    "parity-sweep": [
+        make_result(f"ann/m{number}", backend, "agree" if number else "weights differ")
+        for number in range(40)
+        for backend in ("pytorch", "tensorflow")
+    ],
+}
+"""Page of `hfscan parity` -> the results of its cases."""
 FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
@@ -98,6 +115,9 @@ def files(hostile_reports, odd_report, year_report, database, tmp_path_factory):
             build(view, ReportRequest(year), name="compare") for year in (2022, 2023)
         )
         pages["compare"] = compare(earlier_report, later_report, view)
+    for name, results in PARITY_RUNS.items():
+        document = make_document(results, command="hfscan parity ann/bert")
+        pages[name] = sections.new_report(document)
     for name, report in pages.items():
         for format_ in ("html", "json"):
             with (folder / f"{name}.{format_}").open("w", encoding="utf-8") as file:
@@ -160,7 +180,7 @@ def draw_all(page):
 LOOKS = [("year", width, scheme) for width in WIDTHS for scheme in ("light", "dark")]
 LOOKS += [
     (name, width, scheme)
-    for name in ("overview", "compare", "claims", "parity")
+    for name in ("overview", "compare", "claims", "parity", *PARITY_RUNS)
     for width, scheme in ((360, "dark"), (768, "light"), (1280, "light"))
 ]
 
@@ -190,7 +210,7 @@ def test_page_draws_charts_at_every_width(open_report, request, name, width, sch
         assert len(pdf) < 3_000_000
 
 
-@pytest.mark.parametrize("name", ["year", "overview", "compare", "claims"])
+@pytest.mark.parametrize("name", ["year", "overview", "compare", "claims", "parity", *PARITY_RUNS])
 @pytest.mark.parametrize(("width", "height"), [(1440, 900), (390, 844)])
 def test_lead_chart_is_above_the_fold(open_report, name, width, height):
     page = open_report(name, width, height)
@@ -202,7 +222,8 @@ def test_lead_chart_is_above_the_fold(open_report, name, width, height):
 
 
 @pytest.mark.parametrize(
-    "name", ["year", "overview", "compare", "claims", "parity", "ecosystem", "hostile"]
+    "name",
+    ["year", "overview", "compare", "claims", "parity", "ecosystem", "hostile", *PARITY_RUNS],
 )
 @pytest.mark.parametrize(("width", "height"), [(1440, 900), (390, 844)])
 def test_tables_are_not_cut(open_report, name, width, height):
@@ -216,7 +237,8 @@ def test_tables_are_not_cut(open_report, name, width, height):
 
 
 @pytest.mark.parametrize(
-    "name", ["year", "overview", "compare", "claims", "parity", "ecosystem", *COMMANDS]
+    "name",
+    ["year", "overview", "compare", "claims", "parity", "ecosystem", *PARITY_RUNS, *COMMANDS],
 )
 def test_pages_are_accessible(open_report, request, name):
     script = request.config.rootpath / AXE
@@ -276,6 +298,26 @@ def test_tables_sort_and_sql_opens(open_report):
     assert sql.is_visible()
     assert "hfscan query exclusivity" in sql.inner_text()
     assert "SELECT" in sql.inner_text()
+
+
+def test_chart_of_parity_draws_what_was_compared(open_report):
+    """Verdicts differ in colour and in shape; what was not compared has a label, and no mark."""
+    page = open_report("parity-run")
+    draw_all(page)
+    marks = page.locator("#differences .live [aria-roledescription=point]")
+    found = {
+        label.split(";")[0]: (fill, len(path))
+        for label, fill, path in marks.evaluate_all(
+            "all => all.map((e) => [e.ariaLabel, getComputedStyle(e).fill, e.getAttribute('d')])"
+        )
+    }
+    assert len(found) == 2
+    assert len(set(found.values())) == 2
+    texts = page.locator("#differences .live svg text").all_text_contents()
+    assert {"ann/bert, PyTorch", "does not load", "unsupported", "1.0e-02"} <= set(texts)
+    assert "outputs differ" in texts  # in the legend
+    page.locator("#differences details.sql summary").click()
+    assert page.locator("#differences pre").inner_text().strip() == "hfscan parity ann/bert"
 
 
 def test_marks_describe_their_numbers(open_report):
@@ -362,7 +404,7 @@ def test_page_numbers_are_in_the_json(open_report, files, name):
 
 
 @pytest.mark.parametrize(
-    "name", ["hostile", "hostile-all", "hostile-compare", "hostile-claims", "parity"]
+    "name", ["hostile", "hostile-all", "hostile-compare", "hostile-claims", "parity", "parity-run"]
 )
 def test_hostile_text_is_not_markup(open_report, name):
     page = open_report(name)

@@ -204,8 +204,10 @@ class _Part:
 
     @property
     def queries(self) -> list[tuple[str, str]]:
-        """For each query, the commands that repeat it, and its SQL."""
+        """For each query, the commands that repeat it, and its SQL; without a query no SQL."""
         section, report = self.section, self.report
+        if report.text and report.text.command:
+            return [(report.text.command, "")]
         snapshot = None if report.text else report.snapshot.id
         references = section.queries
         if section.query and not references:
