@@ -35,7 +35,7 @@ _ADVICE = "Check the network, HF_ENDPOINT and HF_HUB_OFFLINE, or name a folder."
 
 def require_endpoint(targets: Iterable[tuple[str, str | None]]) -> None:
     """Raise HubRefusedError if a checkpoint comes from the Hub and HF_ENDPOINT is invalid."""
-    if not all(_is_folder(*target) for target in targets):
+    if not all(is_folder(*target) for target in targets):
         parse_endpoint(constants.ENDPOINT)
 
 
@@ -44,7 +44,7 @@ def find_token() -> str | bool:
     return find_endpoint_token() or False
 
 
-def _is_folder(name: str, revision: str | None) -> bool:
+def is_folder(name: str, revision: str | None) -> bool:
     """Return whether a local folder is meant: only ids of the Hub have revisions."""
     return revision is None and Path(name).is_dir()
 
@@ -108,7 +108,7 @@ class Downloads:
         """
         if self._ahead:
             self._ahead.join()
-        if _is_folder(name, revision):
+        if is_folder(name, revision):
             return open_checkpoint(Path(name))
         with _translate_errors(name, revision):
             if constants.HF_HUB_OFFLINE:
@@ -131,7 +131,7 @@ class Downloads:
 
         What fails is left to `load`, so that its verdict is the same.
         """
-        if constants.HF_HUB_OFFLINE or _is_folder(name, revision):
+        if constants.HF_HUB_OFFLINE or is_folder(name, revision):
             return
         disable_progress_bars()  # they would mix with the verdicts
         arguments = name, revision, in_use

@@ -1,10 +1,13 @@
 """Check many checkpoints in a run that can be interrupted, continued and split."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
+from hfscan.parity.downloads import is_folder
 from hfscan.parity.record import RunRecorder
 from hfscan.parity.result import Result
 from hfscan.parity.results_file import Entry, ResultsFile, Row, Target
@@ -61,10 +64,16 @@ def check_all(
         recorder.start(targets, setup, entries, environment)
     remaining = [place for place in range(len(targets)) if place not in entries]
     progress = _Progress(len(remaining), notify)
+    labels = _label_folders(targets)
     chosen = [targets[place] for place in remaining]
     for position, checked in engine.check_all(chosen, progress.start):
         place = remaining[position]
-        entry = Entry(*targets[place], setup, checked.cases, checked.measurements)
+        name = labels.get(targets[place])
+        cases, timings = (
+            [row | {"checkpoint": name or row["checkpoint"]} for row in rows]
+            for rows in (checked.cases, checked.measurements)
+        )
+        entry = Entry(*targets[place], setup, cases, timings)
         if results_file:
             results_file.append(entry)
         entries[place] = entry
@@ -79,6 +88,24 @@ def check_all(
         [row for entry in ordered for row in entry.measurements],
         environment,
     )
+
+
+def _label_folders(targets: Iterable[Target]) -> dict[Target, str]:
+    """Return each folder -> its name, with those of the folders it is in where two share it.
+
+    Results of two checkpoints with one name would count as those of one.
+    """
+    targets = set(targets)
+    folders = {target: Path(target[0]).resolve() for target in targets if is_folder(*target)}
+    ids = [name for name, revision in targets if (name, revision) not in folders]
+    labels: dict[Path, str] = {}
+    length = 1
+    while missing := set(folders.values()) - labels.keys():
+        ends = {path: "/".join(path.parts[-length:]) for path in set(folders.values())}
+        counts = Counter([*ends.values(), *ids])
+        labels |= {path: ends[path] for path in missing if counts[ends[path]] == 1}
+        length += 1
+    return {target: labels[path] for target, path in folders.items()}
 
 
 class _Progress:

@@ -1,6 +1,7 @@
 """Sweeps over checkpoints of the fake Hub: killed, split, on little disk space, into a database."""
 
 import json
+import math
 import os
 import shutil
 import signal
@@ -267,3 +268,21 @@ def test_token_is_sent_by_https_only(monkeypatch, endpoint, token):
     monkeypatch.setenv("HF_TOKEN", TOKEN)
     monkeypatch.setattr(constants, "ENDPOINT", endpoint)
     assert find_token() == token
+
+
+def test_folders_of_one_name_are_two_checkpoints(folder, fake_backend, tmp_path):
+    """What agrees in one of them says nothing about the other."""
+    other = shutil.copytree(folder, tmp_path / "other" / folder.name)
+    file = other / "model.safetensors"
+    file.write_bytes(file.read_bytes()[:-8] + struct.pack("<2f", 1, math.nan))
+    options = ("--backends", "pytorch", "--backend-python", f"pytorch={fake_backend()}")
+    process = run_parity(folder, other, *options, "--no-measure", "--format", "json")
+    assert process.returncode == 1, process.stderr
+    document = json.loads(process.stdout)
+    assert [(case["checkpoint"], case["verdict"]) for case in document["cases"]] == [
+        (f"{tmp_path.name}/{folder.name}", "agree"),
+        (f"other/{folder.name}", "not finite"),
+    ]
+    assert document["finding"] == (
+        f"1 of 2 checkpoints could not be compared: other/{folder.name} in PyTorch (not finite)"
+    )
