@@ -4,8 +4,8 @@
 -- column share: share
 -- chart: stack x=share y=backend color=verdict
 -- verdict: 'agree' where any load method does, else that of the alphabetically first one. total: files
--- checked in the backend, without those that were not ('unsupported', 'not applicable' and 'baseline,
--- unchecked').
+-- checked in the backend, once for each device and precision, without those that were not
+-- ('unsupported', 'not applicable' and 'baseline, unchecked').
 WITH newest AS (
     FROM parity_cases
     WHERE $run::INTEGER IS NULL OR run = $run
@@ -13,7 +13,7 @@ WITH newest AS (
 ),
 opened AS (
     SELECT
-        checkpoint, file, backend,
+        checkpoint, file, backend, device, dtype,
         CASE WHEN bool_or(verdict = 'agree') THEN 'agree' ELSE arg_min(verdict, load_method) END AS verdict
     FROM newest
     GROUP BY ALL

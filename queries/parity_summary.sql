@@ -2,15 +2,16 @@
 -- answers: Of the weight files checked in each backend, how many agree by at least one load method?
 -- param run INTEGER = NULL : a run of `hfscan parity`; NULL for the newest result of each case
 -- chart: none
--- Files that were not checked in a backend (verdicts 'unsupported', 'not applicable' and 'baseline,
--- unchecked') are not counted. unfinished: runs among them that were interrupted, or still run.
+-- Files count once for each backend, device and precision. Those that were not checked (verdicts
+-- 'unsupported', 'not applicable' and 'baseline, unchecked') are not counted. unfinished: runs among
+-- them that were interrupted, or still run.
 WITH newest AS (
     FROM parity_cases
     WHERE $run::INTEGER IS NULL OR run = $run
     QUALIFY run = max(run) OVER (PARTITION BY checkpoint, file, backend, device, dtype, load_method)
 ),
 opened AS (
-    SELECT checkpoint, file, backend, bool_or(verdict = 'agree') AS agrees
+    SELECT checkpoint, file, backend, device, dtype, bool_or(verdict = 'agree') AS agrees
     FROM newest
     GROUP BY ALL
     HAVING agrees OR NOT bool_or(verdict IN ('unsupported', 'not applicable', 'baseline, unchecked'))

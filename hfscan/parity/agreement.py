@@ -7,6 +7,7 @@ from typing import Any
 from hfscan.parity.findings import describe_backend
 from hfscan.parity.result import DIFFERENT, FileVerdict, Result, Verdict
 from hfscan.report import Section
+from hfscan.report.parity_titles import describe_error
 from hfscan.text import format_count
 
 Row = dict[str, Any]
@@ -116,15 +117,8 @@ def _describe_largest(rows: Sequence[Row], reference: str) -> str | None:
     if not compared:
         return None
     row = max(compared, key=lambda row: row["error"])
-    ratio = ""
-    if row["tolerance"]:
-        factor = row["error"] / row["tolerance"]
-        times = f"{factor:.2g} of" if factor < 1 else f"{factor:,.{1 if factor < 10 else 0}f} times"
-        ratio = f", {times} the tolerance"
-    return (
-        f"Largest difference to {reference}: {row['error']:.1e} ({row['checkpoint']} in "
-        f"{describe_backend(row['backend'])}){ratio}"
-    )
+    titles = {row["backend"]: describe_backend(row["backend"])}
+    return f"Largest difference to {reference}: {describe_error(row, titles)}"
 
 
 def _count_verdicts(rows: Sequence[Row]) -> Section:

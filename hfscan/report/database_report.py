@@ -172,6 +172,7 @@ def _new_report(
                 if fill_text(highlight["big"], values) != UNKNOWN
             ),
             finding=fill_text(spec["finding"], values) if "finding" in spec else None,
+            sources=tuple(fill_text(spec[key], values) for key in ("source",) if key in spec),
         ),
         glossary=spec["glossary"],
     )

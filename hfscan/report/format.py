@@ -16,6 +16,15 @@ DEFINITION_LABELS = {
 }
 """Definition -> its name in tables and charts."""
 
+GROUP_NOUNS = {
+    "account_group": "Account group", "architecture": "Architecture", "author": "Account",
+    "base_author": "Account of the base", "family": "Family", "gated": "Gated",
+    "language": "Language", "library": "Library", "license": "Licence", "paper": "Paper",
+    "relation": "Relation", "size": "Parameters", "storage_region": "Storage region",
+    "task": "Task", "year": "Year of creation",
+}  # fmt: skip
+"""What a query groups by, or counts -> the noun for one of these."""
+
 UNKNOWN = "-"
 """Text of an unknown value."""
 

@@ -7,6 +7,7 @@ from hfscan.figures import Figure
 from hfscan.report.dependence import describe_dependence
 from hfscan.report.format import (
     DEFINITION_LABELS,
+    GROUP_NOUNS,
     KNOWN_EVIDENCE,
     NOT_IN_SNAPSHOT,
     any_framework,
@@ -21,6 +22,7 @@ from hfscan.report.format import (
     has_date,
 )
 from hfscan.report.model import Report, Row, Section
+from hfscan.report.parity_titles import describe_cases, describe_speed, describe_verdicts
 from hfscan.report.tables import group_label, visible_figures
 from hfscan.text import format_count, format_top
 
@@ -245,18 +247,8 @@ def _name_row(row: Row, column: str, section: Section, report: Report) -> str:
     if column not in ("group", "value"):
         return text
     kind = section.parameters.get("by") or section.parameters.get("of")
-    noun = (section.columns or {}).get(column) or _NOUNS.get(str(kind), "")
+    noun = (section.columns or {}).get(column) or GROUP_NOUNS.get(str(kind), "")
     return f"{noun} {text}".strip()
-
-
-_NOUNS = {
-    "account_group": "Account group", "architecture": "Architecture", "author": "Account",
-    "base_author": "Account of the base", "family": "Family", "gated": "Gated",
-    "language": "Language", "library": "Library", "license": "Licence", "paper": "Paper",
-    "relation": "Relation", "size": "Parameters", "storage_region": "Storage region",
-    "task": "Task", "year": "Year of creation",
-}  # fmt: skip
-"""What a query groups by, or counts -> the noun for one of these."""
 
 
 def _describe_lorenz(section: Section, report: Report) -> str | None:
@@ -380,7 +372,10 @@ _RULES: Mapping[str, Callable[[Section, Report], str | None]] = {
     "formats": _describe_formats,
     "composition": _describe_largest,
     "lorenz": _describe_lorenz,
+    "parity_backends": describe_verdicts,
+    "parity_cases": describe_cases,
     "pickle": _describe_largest,
+    "run_speed": describe_speed,
     "tag_values": _describe_largest,
     "transitions": _describe_transitions,
     "creation_cutoff": _describe_cutoff,

@@ -81,6 +81,37 @@ def test_newest_result_of_each_case_is_reported(db, tmp_path):
         }
 
 
+def test_each_precision_counts(db, tmp_path):
+    """Agreement in float32 does not hide a difference in another precision, or on a GPU."""
+    with Store.open(db, write=True) as store:
+        others = [
+            make_case("ann/bert", "tensorflow", "outputs differ", error=0.5) | changes
+            for changes in ({"dtype": "bfloat16"}, {"device": "cuda"})
+        ]
+        record_run(store, make_run("2026-03-01", *others))
+    write_report(db, tmp_path / "out", "json")
+    document = json.loads((tmp_path / "out" / "parity.json").read_text("utf-8"))
+    summary = document["summary"]
+    assert (summary["files"], summary["agree"], summary["differ"]) == (6, 3, 3)
+    tables = {table["name"]: table["rows"] for table in document["tables"]}
+    counts = {(row["backend"], row["verdict"]): row["files"] for row in tables["backends"]}
+    assert counts["tensorflow", "outputs differ"] == 2
+
+
+def test_sections_are_titled_by_their_findings(db, tmp_path):
+    write_report(db, tmp_path / "out", "html")
+    page = (tmp_path / "out" / "parity.html").read_text("utf-8")
+    titles = re.findall(r"<h[12][^>]*>(.*?)(?: <a|</h)", page)
+    assert titles[0] == "3 of 4 weight files agree by at least one load method"
+    assert {
+        "Fewest agree in PyTorch: 1 of 2 weight files",
+        "2 cases do not agree",
+        "2.00 times PyTorch&#39;s time (ann/bert, training in TensorFlow, eager)",
+    } <= set(titles)
+    (error,) = (title for title in titles if title.startswith("Largest error: 2.5e-01 ("))
+    assert error.endswith(" in PyTorch), 25,000 times the tolerance")
+
+
 def test_interrupted_run_is_reported(db, tmp_path):
     """A run that was killed counts with what it stored, and the answer says that it is a part."""
     with Store.open(db, write=True) as store:
