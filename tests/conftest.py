@@ -113,7 +113,7 @@ def recorded_db(
                     result = ingest(store, file, day=day, origin=file.name, scope=scope)
                     results.append(asdict(result))
                 import_dates(store, shared_data / "hub-2022-10-created.parquet")
-            path.with_suffix(".json").write_text(json.dumps(results))
+            path.with_suffix(".json").write_text(json.dumps(results, default=str))
             unfinished.rename(path)
     return path
 

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,6 +26,10 @@ hfscan import census/
 hfscan import hf://datasets/owner/dump/models.parquet --observed-at 2024-07-11
 hfscan import --creation-dates first-commits.csv
 """
+
+
+_USUAL_AGE = timedelta(days=7)
+"""A dump of the Hub has models that were created or modified within this time before it."""
 
 
 @click.command("import", cls=Command, examples=_EXAMPLES)
@@ -70,7 +74,7 @@ def command(
 
     Rejects an import without models, or with far fewer models, downloads or tags than before. The
     reference is the last complete snapshot (--complete), or the last import with the same fields
-    (neither --complete nor --partial).
+    (neither --complete nor --partial). Rejects dumps that are newer than --observed-at.
     """
     from hfscan.export import is_export, load
     from hfscan.figures import check_import
@@ -153,10 +157,23 @@ def _report_snapshot(store: Store, result: Ingested, complete: bool | None = Non
         echo(f"These files are already snapshot {snapshot.id} in {store.path}. Nothing was added.")
     else:
         _report_new_snapshot(snapshot, result, store.path)
+        if complete is not False:
+            _warn_of_age(snapshot, result.newest_date)
     if result.partial:
         echo("The snapshot is not marked as complete: the files say that they are only a part.")
     elif complete and not snapshot.complete:
         echo("The snapshot is not marked as complete: a skipped row may be a model.")
+
+
+def _warn_of_age(snapshot: Snapshot, newest_date: datetime | None) -> None:
+    """Print that a dump seems to be older than the time that was given for it."""
+    observed = snapshot.observed_to.replace(tzinfo=UTC)
+    if newest_date is not None and observed - newest_date > _USUAL_AGE:
+        echo(
+            f"The newest date in the files is {newest_date:%Y-%m-%d}, "
+            f"{(observed - newest_date).days} days before the time of the snapshot. If the files "
+            f"were recorded then, run hfscan delete {snapshot.id} and import them with that time."
+        )
 
 
 def _report_new_snapshot(snapshot: Snapshot, result: Ingested, db: Path) -> None:

@@ -15,6 +15,7 @@ from hfscan.errors import ImportFileError
 from hfscan.store import dump, history
 from hfscan.store.database import INGEST_MEMORY_LIMIT, Store
 from hfscan.store.duckdb_errors import concerns_file, first_line, to_storage_error, translate_errors
+from hfscan.store.dump_time import check_not_too_early, find_newest_date
 from hfscan.store.kinds import check_models
 from hfscan.store.snapshots import NewSnapshot, Unreadable
 from hfscan.store.staging import Staging, count_unknown_keys, stage, stage_repaired
@@ -53,6 +54,7 @@ class Ingested:
     shared_id: str | None = None  # the repo id of most of these models
     carried_over: int = 0  # of the models: those that an update did not fetch
     partial: bool = False  # the files say themselves that they hold only a part
+    newest_date: datetime | None = None  # of an import: when a model was created or modified last
     already_ingested: bool = False  # nothing was added: the snapshot was in the database
 
     @property
@@ -120,11 +122,13 @@ def _ingest(
         stage_repaired(store, staging)
         if is_import:
             check_models(store, new_snapshot.origin)
+            check_not_too_early(store, staging.latest)
         with memory_limit, store.transaction():
+            newest_date = find_newest_date(store) if is_import else None
             ingested = _insert_staged(store, staging, new_snapshot, digest, conversion)
             if before_commit is not None:
                 before_commit(ingested.snapshot)
-            return ingested
+            return replace(ingested, newest_date=newest_date)
 
 
 def _insert_staged(

@@ -61,12 +61,14 @@ def repair(text: str, latest: datetime) -> tuple[dict[str, Any], dict[str, str]]
     unreadable: dict[str, str] = {}
 
     def read(value: Any, column: str, reader: _Reader) -> Any:
+        found = None
         try:
             found = reader(values.unwrap(value))
             if column in _DATES and found is not None:
                 values.check_date(datetime.fromisoformat(found), latest)
         except ValueError:
-            unreadable.setdefault(column, _example(value))
+            is_number = found is not None and not isinstance(value, str)
+            unreadable.setdefault(column, _example(found if is_number else value))
             return None
         return found
 

@@ -120,3 +120,39 @@ def test_damaged_row_is_no_removal(run_import):
         assert store.execute("FROM removed_models").fetchall() == []
     result = run_import([*make_models(50), None], "2024-01-03", "--complete")
     assert_refused(result, SuspiciousDropError, "snapshot 1", "100 -> 50")
+
+
+@pytest.mark.parametrize("field", ["createdAt", "lastModified"])
+@pytest.mark.parametrize("late", ["2024-07-11T10:00:00.000Z", 1720692000])
+def test_dump_newer_than_its_time_is_refused(run_import, field, late):
+    rows = [*make_models(98, **{field: "2023-12-31"}), {"id": "a/late", field: late}]
+    assert_refused(
+        run_import(rows, "2024-07-01"),
+        ImportFileError,
+        "1 of 99 rows have dates after the time of the dump, up to 2024-07-11",
+        "--observed-at",
+    )
+    assert not Path("hfscan.duckdb").exists()
+    assert run_import(rows, "2024-07-11").exit_code == 0
+
+
+def test_few_wrong_dates_do_not_stop_an_import(run_import):
+    few_late = [
+        *make_models(200, createdAt="2024-06-30"),
+        *make_models(1, createdAt="2024-07-11"),
+    ]
+    few_late[-1]["id"] = "a/late"
+    result = run_import(few_late, "2024-07-01")
+    assert "stored as unknown: created_at of 1 model, e.g. '2024-07-11'" in result.output
+    placeholders = make_models(5, createdAt="9999-12-31")
+    assert run_import(placeholders, "2024-07-02", "--partial").exit_code == 0
+
+
+@pytest.mark.parametrize("option", [None, "--complete", "--partial"])
+def test_dump_older_than_its_time_is_said(run_import, option):
+    rows = make_models(3, createdAt="2022-01-02", lastModified="2024-07-11T10:00:00.000Z")
+    options = [option] if option else []
+    assert "newest date" not in run_import(rows, "2024-07-18", *options).output
+    output = run_import(rows, "2024-08-18", *options).output
+    message = "The newest date in the files is 2024-07-11, 37 days before the time of the snapshot."
+    assert (message in output) == (option != "--partial")

@@ -169,9 +169,9 @@ def test_removal_needs_a_complete_snapshot(create_store, tmp_path):
     store = create_store()
     old_model, new_model, present_model = (
         make_model(1),
-        make_model(3 * 365 * 86_400),
+        make_model(365 * 86_400),
         make_model(2),
-    )  # of 2022, 2025 and 2022
+    )  # of 2022, 2023 and 2022
     before_2023, from_2023 = (
         Scope(until=DAY.replace(year=2023)),
         Scope(since=DAY.replace(year=2023)),
