@@ -1,26 +1,17 @@
 """The masks of many models at once, as SQL, and the taxonomy that a database stores them with.
 
-Words (tags, libraries, classes) are looked up in small tables, each list unnested once. A regular
-expression is only tried on the file names that contain a glob's longest literal part.
+Words (tags, libraries, classes) are looked up in small tables, each list unnested once. Names of
+files are classified once each: see bits.py.
 """
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from hfscan.frameworks.taxonomy import (
-    Definition,
-    Rule,
-    Taxonomy,
-    fingerprint,
-    literals,
-    pattern,
-    taxonomy,
-)
-from hfscan.sql import literal
+from hfscan.frameworks.bits import bit_table, glob_mask, path_masks, unite
+from hfscan.frameworks.taxonomy import Definition, Rule, Taxonomy, fingerprint, taxonomy
 
 if TYPE_CHECKING:  # the command line has no need of DuckDB for the taxonomy
     import duckdb
@@ -70,17 +61,16 @@ def masks_sql(table: str) -> str:
     and `loadable_*_mask` where the tags are, or without file names could not decide.
     """
     known = taxonomy()
-    files = ", ".join(
-        f"{_glob_mask(globs)} AS {name}"
-        for name, globs in {
-            "_file_mask": {framework.bit: framework.files for framework in known.frameworks},
-            "_file_rules": {number: rule.files for number, rule in enumerate(known.rules)},
-            "_with_rules": {number: rule.with_files for number, rule in enumerate(known.rules)},
-            "_known_rules": {
-                number: rule.files_if_known for number, rule in enumerate(known.rules)
-            },
-            "_no_rules": {number: rule.unless_files for number, rule in enumerate(known.rules)},
-        }.items()
+    numbered = list(enumerate(known.rules))
+    masks = {
+        "_file_mask": {framework.bit: framework.files for framework in known.frameworks},
+        "_file_rules": {number: rule.files for number, rule in numbered},
+        "_with_rules": {number: rule.with_files for number, rule in numbered},
+        "_known_rules": {number: rule.files_if_known for number, rule in numbered},
+        "_no_rules": {number: rule.unless_files for number, rule in numbered},
+    }
+    with_files = ", ".join(
+        f"CASE WHEN _has_files THEN coalesce({name}, 0::UBIGINT) END AS {name}" for name in masks
     )
     decisive, any_weights = known.bits(known.decisive), known.bits(known.weights)
     is_decided = f"weights_mask & {decisive} <> 0 OR weights_mask & {any_weights} = 0"
@@ -90,7 +80,7 @@ def masks_sql(table: str) -> str:
     )
     bounds = [f"_{bound}_{release}" for release in known.releases for bound in ("least", "most")]
     steps = (
-        f"*, CASE WHEN _files IS NOT NULL THEN {_add_rules(known, 'weights')} END AS _weights",
+        f"*, CASE WHEN _has_files THEN {_add_rules(known, 'weights')} END AS _weights",
         f"*, {_add_parents(known, '_weights')} AS _weights_with_parents",
         f"*, {_add_fallback(known, 'weights', '_weights_with_parents')} AS weights_mask",
         "*, coalesce(tag_mask, 0) | coalesce(weights_mask, 0) AS _file_or_tag_mask",
@@ -100,7 +90,7 @@ def masks_sql(table: str) -> str:
         f"{_add_parents(known, '_best')} AS _best_with_parents",
         f"*, {_add_fallback(known, 'best', '_best_with_parents')} AS _best_with_fallback",
         # without file names, a model without evidence may have weights of any framework
-        f"*, CASE WHEN _files IS NOT NULL OR _best_with_fallback & {any_weights} <> 0 "
+        f"*, CASE WHEN _has_files OR _best_with_fallback & {any_weights} <> 0 "
         "THEN _best_with_fallback END AS best_mask",
         f"row, {', '.join(MASKS)}",
     )
@@ -110,10 +100,9 @@ def masks_sql(table: str) -> str:
     # materialised, or DuckDB copies the expressions into every place that uses them
     return (
         f"WITH {_evidence(known, table)}, "
-        # many models have the same files
-        "file_lists AS (SELECT DISTINCT _files FROM evidence), "
-        f"classified AS (SELECT _files, {files} FROM file_lists), "
-        "file_masks AS MATERIALIZED (FROM evidence LEFT JOIN classified USING (_files)) "
+        f"classified AS ({path_masks(table, masks, known.not_weights)}), "
+        f"file_masks AS MATERIALIZED (SELECT evidence.*, {with_files} "
+        "FROM evidence LEFT JOIN classified USING (row)) "
         f"SELECT * FROM {query}"
     )
 
@@ -122,7 +111,7 @@ def _evidence(known: Taxonomy, table: str) -> str:
     """Return CTEs; the last, `evidence`, has a row for each of the table's, its words as bits."""
     architectures = list(known.architectures.values())
     heads = list(enumerate(head for _, head in _heads(known)))
-    words = _bit_table(
+    words = bit_table(
         tag_bits={framework.bit: framework.tags for framework in known.frameworks},
         library_bits={framework.bit: framework.libraries for framework in known.writers},
         rule_bits={number: rule.libraries for number, rule in enumerate(known.rules)},
@@ -132,7 +121,7 @@ def _evidence(known: Taxonomy, table: str) -> str:
         type_head_bits={number: tuple(head["model_types"]) for number, head in heads},
         task_head_bits={number: tuple(head["tasks"]) for number, head in heads},
     )
-    classes = _bit_table(
+    classes = bit_table(
         class_bits={number: has.classes for number, has in enumerate(architectures)}
     )
     uncertain_names = {number: rule.uncertain_names for number, rule in enumerate(known.rules)}
@@ -156,9 +145,7 @@ def _evidence(known: Taxonomy, table: str) -> str:
     evidence AS MATERIALIZED (
         SELECT
             models.rowid AS row,
-            lower(array_to_string(list_filter(files, lambda file:
-                NOT regexp_matches(lower(file), {literal(pattern(known.not_weights))})), chr(10)))
-                AS _files,
+            files IS NOT NULL AS _has_files,
             CASE WHEN tags IS NOT NULL THEN coalesce(tagged.tag_bits, 0::UBIGINT) END AS tag_mask,
             -- without a library_name, the tags may still name the library
             coalesce(CASE WHEN library_name IS NULL THEN tagged.library_bits
@@ -170,7 +157,7 @@ def _evidence(known: Taxonomy, table: str) -> str:
             coalesce(tagged.no_rule_bits, 0::UBIGINT) | coalesce(library.no_rule_bits, 0::UBIGINT)
                 AS _no_tag_rules,
             -- without file names, the repository's name may raise a doubt
-            {_glob_mask(uncertain_names, "_repo")} AS _name_rules,
+            {glob_mask(uncertain_names, "_repo")} AS _name_rules,
             coalesce(len(architectures) > 0, false) AS _has_classes,
             coalesce(class_bits, 0::UBIGINT) AS _classes,
             -- the Hub tags a transformers model with its config's model_type, and with its task
@@ -192,7 +179,7 @@ def _evidence(known: Taxonomy, table: str) -> str:
 def _add_rules(known: Taxonomy, definition: Definition) -> str:
     """Return SQL for the mask of a model's files, or of files and tags, with what rules add."""
     mask = "_file_mask" if definition == "weights" else "_file_or_tag_mask"
-    return _unite([mask, *_rules(known, definition, mask)])
+    return unite([mask, *_rules(known, definition, mask)])
 
 
 def _add_fallback(known: Taxonomy, definition: Definition, mask: str) -> str:
@@ -201,7 +188,7 @@ def _add_fallback(known: Taxonomy, definition: Definition, mask: str) -> str:
     Of weight files: where it names no format either.
     """
     named = known.bits(known.weights if definition == "weights" else known.decisive)
-    rules = _unite(_rules(known, definition, mask, fallback=True))
+    rules = unite(_rules(known, definition, mask, fallback=True))
     return f"{mask} | CASE WHEN {mask} & {named} = 0 THEN {rules} ELSE 0 END"
 
 
@@ -214,7 +201,7 @@ def _loadable_bounds(known: Taxonomy) -> Iterator[str]:
                 for number, rule in enumerate(known.rules)
                 if "loadable" in rule.definitions and rule.transformers in (None, release)
             )
-            yield f"{_unite(['_file_or_tag_mask', *rules])} AS _{name}_{release}"
+            yield f"{unite(['_file_or_tag_mask', *rules])} AS _{name}_{release}"
 
 
 def _loadable_masks(known: Taxonomy) -> Iterator[str]:
@@ -228,7 +215,7 @@ def _loadable_masks(known: Taxonomy) -> Iterator[str]:
         least, most = f"_least_{release}", f"_most_{release}"
         yield (
             f"CASE WHEN tag_mask IS NOT NULL AND {least} = {most} "
-            f"AND (_files IS NOT NULL OR {least} & {decisive} <> 0) THEN {least} END "
+            f"AND (_has_files OR {least} & {decisive} <> 0) THEN {least} END "
             f"AS loadable_{release}_mask"
         )
 
@@ -243,7 +230,7 @@ def _rules(
 
 def _rule(known: Taxonomy, number: int, rule: Rule, formats: str, *, certain: bool = True) -> str:
     """Return SQL for what a rule adds; not `certain`: what it might, if more were known."""
-    is_unknown = "false" if certain else "_files IS NULL"
+    is_unknown = "false" if certain else "NOT _has_files"
     conditions = {
         f"{formats} & {known.bits(rule.formats)} <> 0": rule.formats,
         f"_library_rules >> {number} & 1 = 1": rule.libraries,
@@ -251,7 +238,7 @@ def _rule(known: Taxonomy, number: int, rule: Rule, formats: str, *, certain: bo
         f"_no_tag_rules >> {number} & 1 = 0": rule.unless_tags,
         f"({is_unknown} OR _file_rules >> {number} & 1 = 1)": rule.files,
         f"({is_unknown} OR _with_rules >> {number} & 1 = 1)": rule.with_files,
-        f"(_files IS NULL OR _known_rules >> {number} & 1 = 1)": rule.files_if_known,
+        f"(NOT _has_files OR _known_rules >> {number} & 1 = 1)": rule.files_if_known,
         f"coalesce(_no_rules >> {number} & 1, 0) = 0": rule.unless_files,
         f"_name_rules >> {number} & 1 = 0": rule.uncertain_names if certain else (),
         "_has_classes": rule.has_architectures,
@@ -294,50 +281,4 @@ def _add_parents(known: Taxonomy, mask: str) -> str:
         f"THEN {known.bits([parent])}::UBIGINT ELSE 0 END"
         for parent, children in sorted(formats.items())
     ]
-    return _unite([mask, *parents])
-
-
-def _bit_table(**columns: dict[int, tuple[str, ...]]) -> str:
-    """Return a query for rows (word, a mask for each of `columns`, which map a bit to its words).
-
-    The rows are one text, which DuckDB reads much faster than as many expressions.
-    """
-    rows: dict[str, dict[str, str | int]] = {}
-    for name, words_by_bit in columns.items():
-        for bit, words in words_by_bit.items():
-            for word in words:
-                row = rows.setdefault(word, {"word": word, **dict.fromkeys(columns, 0)})
-                row[name] = int(row[name]) | 1 << bit
-    types = {"word": "VARCHAR", **dict.fromkeys(columns, "UBIGINT")}
-    return (
-        f"SELECT unnest(from_json({literal(json.dumps([*rows.values()]))}, "
-        f"{literal(json.dumps([types]))}), recursive := true)"
-    )
-
-
-def _glob_mask(globs: dict[int, tuple[str, ...]], paths: str = "_files") -> str:
-    """Return SQL for a mask with the bits whose globs match one of the `paths`."""
-    bits = (
-        f"CASE WHEN {_glob_predicate(some, paths)} THEN {1 << bit}::UBIGINT ELSE 0 END"
-        for bit, some in globs.items()
-        if some
-    )
-    return _unite(["0::UBIGINT", *bits])
-
-
-def _unite(masks: Iterable[str]) -> str:
-    """Return SQL for the bits of all masks, of which there is at least one.
-
-    The operators form a balanced tree: the time to plan a chain grows faster than its length.
-    """
-    united = [f"({mask})" for mask in masks]
-    while len(united) > 1:
-        pairs = (united[first : first + 2] for first in range(0, len(united), 2))
-        united = [f"({' | '.join(pair)})" for pair in pairs]
-    return united[0]
-
-
-def _glob_predicate(globs: tuple[str, ...], paths: str) -> str:
-    contained = " OR ".join(f"contains({paths}, {literal(text)})" for text in literals(globs))
-    # a CASE, as an AND in a select list evaluates both sides on every row
-    return f"CASE WHEN {contained} THEN regexp_matches({paths}, {literal(pattern(globs))}) END"
+    return unite([mask, *parents])

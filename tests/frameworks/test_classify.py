@@ -235,6 +235,38 @@ def test_lists_and_details_of_recorded_models_agree(shared_data):
 )
 @pause_tracing()
 def test_python_and_sql_agree_on_recorded_models(shared_data, tmp_path, name, absent):
+    with gzip.open(shared_data / name, "rt") as lines:
+        models = [
+            {key: value for key, value in json.loads(line).items() if key not in absent}
+            for line in lines
+        ]
+    assert_python_and_sql_agree(models, tmp_path / "h.duckdb")
+
+
+@pause_tracing()
+def test_python_and_sql_agree_on_paths_of_every_glob(tmp_path):
+    """Also on paths that a glob almost matches."""
+    known = taxonomy()
+    globs = {*known.not_weights, *(glob for has in known.frameworks for glob in has.files)}
+    for rule in known.rules:
+        globs.update(rule.files, rule.with_files, rule.files_if_known, rule.unless_files)
+    paths = set()
+    for glob in globs:
+        for some, one in (("ab", "1"), ("", "q"), ("a.b", "."), ("a/b", "/")):
+            path = glob.removeprefix("/").replace("*", some).replace("?", one)
+            paths.update((path, path.upper(), f"d/{path}", f"{path}x", f"x{path}", f"{path}/x"))
+            paths.update((f"{path}\nx", f"x\n{path}", path.removeprefix(".")))
+    lists = [[path] for path in sorted(paths)]
+    lists += [[path, "model.safetensors", "optimizer.pt"] for path in sorted(paths)]
+    lists += [[], ["README"], None]
+    models = [
+        {"id": f"a/{number}", "tags": [], "siblings": files and [{"rfilename": f} for f in files]}
+        for number, files in enumerate(lists)
+    ]
+    assert_python_and_sql_agree(models, tmp_path / "h.duckdb")
+
+
+def assert_python_and_sql_agree(models, db):
     def keys(mask):
         if mask is None:
             return None
@@ -242,13 +274,8 @@ def test_python_and_sql_agree_on_recorded_models(shared_data, tmp_path, name, ab
             framework.key for framework in taxonomy().frameworks if mask >> framework.bit & 1
         )
 
-    with gzip.open(shared_data / name, "rt") as lines:
-        models = [
-            {key: value for key, value in json.loads(line).items() if key not in absent}
-            for line in lines
-        ]
-    ingest_models(tmp_path / "h.duckdb", models)
-    with Store.open(tmp_path / "h.duckdb") as store:
+    ingest_models(db, models)
+    with Store.open(db) as store:
         rows = store.execute(f"SELECT id, {', '.join(MASKS)} FROM models_in(1)").fetchall()
     by_sql = {id_: tuple(map(keys, masks)) for id_, *masks in rows}
     assert len(models) == len(by_sql)
