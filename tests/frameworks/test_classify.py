@@ -256,7 +256,7 @@ def test_python_and_sql_agree_on_paths_of_every_glob(tmp_path):
             path = glob.removeprefix("/").replace("*", some).replace("?", one)
             paths.update((path, path.upper(), f"d/{path}", f"{path}x", f"x{path}", f"{path}/x"))
             paths.update((f"{path}\nx", f"x\n{path}", path.removeprefix(".")))
-    lists = [[path] for path in sorted(paths)]
+    lists: list[list[str] | None] = [[path] for path in sorted(paths)]
     lists += [[path, "model.safetensors", "optimizer.pt"] for path in sorted(paths)]
     lists += [[], ["README"], None]
     models = [
