@@ -256,13 +256,12 @@ def test_python_and_sql_agree_on_paths_of_every_glob(tmp_path):
             path = glob.removeprefix("/").replace("*", some).replace("?", one)
             paths.update((path, path.upper(), f"d/{path}", f"{path}x", f"x{path}", f"{path}/x"))
             paths.update((f"{path}\nx", f"x\n{path}", path.removeprefix(".")))
-    lists: list[list[str] | None] = [[path] for path in sorted(paths)]
-    lists += [[path, "model.safetensors", "optimizer.pt"] for path in sorted(paths)]
-    lists += [[], ["README"], None]
-    models = [
-        {"id": f"a/{number}", "tags": [], "siblings": files and [{"rfilename": f} for f in files]}
-        for number, files in enumerate(lists)
+    lists = [[path, *others] for path in sorted(paths) for others in ([], ["a.safetensors"])]
+    models: list[dict[str, object]] = [
+        {"id": f"a/{number}", "tags": [], "siblings": [{"rfilename": name} for name in files]}
+        for number, files in enumerate([[], *lists])
     ]
+    models.append({"id": "a/unknown", "tags": []})
     assert_python_and_sql_agree(models, tmp_path / "h.duckdb")
 
 
