@@ -3,6 +3,7 @@
 -- param run INTEGER = NULL : a run of `hfscan parity`; NULL for the newest result of each variant
 -- column inference_ratio: ratio
 -- column training_ratio: ratio
+-- column backend: framework
 -- chart: none
 -- eager builds the graph anew in each call (dynamic); function, export, session, float32, default, xnnpack and portable
 -- build it once (static); compile, xla, jit and aot-inductor also compile it. float32 and default are OpenVINO, in

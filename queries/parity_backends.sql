@@ -2,6 +2,7 @@
 -- answers: Of the weight files checked in each backend, how many agree by at least one load method, and how do the others fail?
 -- param run INTEGER = NULL : a run of `hfscan parity`; NULL for the newest result of each case
 -- column share: share
+-- column backend: framework
 -- chart: stack x=share y=backend color=verdict
 -- verdict: 'agree' where any load method does, else that of the alphabetically first one. total: files
 -- checked in the backend, once for each device and precision, without those that were not

@@ -4,6 +4,7 @@
 -- param failing BOOLEAN = false : only cases that do not agree
 -- column error: error
 -- column tolerance: error
+-- column backend: framework
 -- chart: error x=error mark=tolerance y=checkpoint+format+backend+load_method color=verdict
 -- error: the largest relative L2 difference of an output on real (unpadded) positions; tolerance:
 -- the limit of that output.

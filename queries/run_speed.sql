@@ -6,6 +6,7 @@
 -- column time_ratio_max: ratio
 -- column cpu_ratio: ratio
 -- column memory_ratio: ratio
+-- column backend: framework
 -- chart: ratio low=time_ratio_min high=time_ratio_max mark=time_ratio y=checkpoint+mode+backend+variant
 -- A ratio below 1 is faster, or takes less memory. Ratios compare two calls of one round: median,
 -- least and largest.

@@ -1,6 +1,7 @@
 """Turn the results of a run into a document, `--format json`, and into a report for people."""
 
 import statistics
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -20,7 +21,7 @@ from hfscan.parity.result import (
 )
 from hfscan.report import FORMATS, CustomText, Report, Section
 from hfscan.report.format import format_date
-from hfscan.text import encode_json, format_count
+from hfscan.text import encode_json, format_count, join_words
 
 Document = dict[str, Any]
 _CASES = {
@@ -166,6 +167,7 @@ def _sections(
         "Details",
         rows=tuple(map(_details_row, cases)),
         columns={"case": "Case", "details": "Details"},
+        finding=_describe_others(cases),
     )
     if not timings:
         return
@@ -191,6 +193,7 @@ def _sections(
         finding=_describe_times(timed),
     )
     if len({row["variant"] for row in timed}) > 1:
+        graphs = _graph_rows(timed)
         yield Section(
             "graphs",
             "Static and dynamic graphs",
@@ -202,11 +205,17 @@ def _sections(
             "First call in seconds, median call in milliseconds. Ratio: "
             "wall time divided by that of the same framework's eager variant in the same round (of "
             "PyTorch's, for its exports), median.",
-            rows=tuple(_graph_rows(timed)),
+            rows=tuple(graphs),
             columns=_GRAPHS,
             split_by="checkpoint",
             formats={name: "ratio" for name in _GRAPHS if name != "way"},
+            finding=_describe_graphs(graphs),
         )
+    rates = [
+        {**backend, "backend": name}
+        for name, backend in environment["backends"].items()
+        if backend.get("gemm_gflops") is not None
+    ]
     yield Section(
         "machine",
         "Machine",
@@ -214,14 +223,38 @@ def _sections(
         "1,024 x 1,024, the best call of one second on the CPU. Libraries: with version and the "
         "instruction set that they report to use.",
         paragraphs=(describe_model(environment["processor"]),),
-        rows=tuple(
-            {**backend, "backend": name}
-            for name, backend in environment["backends"].items()
-            if backend.get("gemm_gflops") is not None
-        ),
+        rows=tuple(rates),
         columns=_MACHINE,
-        formats={"gemm_gflops": "ratio"},
+        formats={"backend": "framework", "gemm_gflops": "ratio"},
+        finding=_describe_rates(rates),
     )
+
+
+def _describe_others(cases: Sequence[Document]) -> str:
+    """Return how many cases have each verdict other than agreement."""
+    others = Counter(case["verdict"] for case in cases if case["verdict"] != Verdict.AGREE)
+    if not others:
+        return "No case has another verdict"
+    return "Other verdicts: " + join_words(
+        f"{verdict} ({number:,})" for verdict, number in others.most_common()
+    )
+
+
+def _describe_graphs(rows: Sequence[Document]) -> str | None:
+    """Return the graph that takes least of its framework's own eager time to run forward."""
+    compared = [row for row in rows if row["inference_ratio"] not in (None, 1)]
+    if not compared:
+        return None
+    row = min(compared, key=lambda row: row["inference_ratio"])
+    ratio = f"{row['inference_ratio']:.2f} of its framework's eager time"
+    return f"Shortest forward pass: {row['way']}, {ratio} ({row['checkpoint']})"
+
+
+def _describe_rates(rows: Sequence[Document]) -> str | None:
+    """Return at which rate each backend multiplies matrices."""
+    ranked = sorted(rows, key=lambda row: -row["gemm_gflops"])
+    rates = [f"{describe_backend(row['backend'])} {row['gemm_gflops']:.0f}" for row in ranked]
+    return f"Products of matrices in GFLOP/s: {', '.join(rates)}" if rates else None
 
 
 def _describe_times(timed: Sequence[Document]) -> str | None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from hfscan.report.format import format_value
 from hfscan.report.model import Report, Row, Section
 from hfscan.text import format_count, join_words
 
@@ -17,7 +18,7 @@ def describe_verdicts(section: Section, report: Report) -> str:
         return f"All weight files that were checked agree in {join_words(titles)}"
     name = min(totals, key=lambda name: agreeing.get(name, 0) / totals[name])
     files = format_count(totals[name], "weight file")
-    fewest = f"{agreeing.get(name, 0):,} of {files}"
+    fewest = f"{agreeing.get(name) or 'none'} of {files}"
     title = report.titles.get(name, name)
     return f"Fewest agree in {title}: {fewest}" if len(totals) > 1 else f"{title}: {fewest} agree"
 
@@ -36,15 +37,10 @@ def describe_cases(section: Section, report: Report) -> str | None:
 
 
 def describe_error(row: Row, titles: Mapping[str, str]) -> str:
-    """Return the error of a row with its checkpoint and backend, as a part of the tolerance."""
+    """Return the error of a row with its checkpoint, backend and tolerance."""
     name = titles.get(row["backend"], row["backend"])
-    text = f"{row['error']:.1e} ({row['checkpoint']} in {name})"
-    if not row["tolerance"]:
-        return text
-    factor = row["error"] / row["tolerance"]
-    if factor < 1:
-        return f"{text}, {factor:.2g} of the tolerance"
-    return f"{text}, {factor:,.{1 if factor < 10 else 0}f} times the tolerance"
+    error, tolerance = (format_value("error", row[key]) for key in ("error", "tolerance"))
+    return f"{error} ({row['checkpoint']} in {name}); tolerance {tolerance}"
 
 
 def describe_speed(section: Section, report: Report) -> str | None:

@@ -217,8 +217,40 @@ def test_differences_have_a_row_for_each_checkpoint_and_backend():
         ("c", "none", "unsupported", 0, 0, None, None),
     ]
     assert differences.finding == (
-        "Largest difference to float64: 2.0e-03 (a in TensorFlow), 200 times the tolerance"
+        "Largest difference to float64: 2.0e-03 (a in TensorFlow); tolerance 1.0e-05"
     )
+
+
+def test_sections_are_titled_by_their_findings():
+    timings = [
+        {"checkpoint": "a", "mode": "inference", "backend": backend, "variant": variant,
+         "device": "cpu", "first_call_seconds": 0.1, "latency_ms": {"n": 2, "p50": milliseconds[0]},
+         "milliseconds": milliseconds, "cpu_ratio": {"median": 1.0},
+         "ratio": {"to": "pytorch eager", "median": ratio, "min": ratio, "max": ratio}}
+        for backend, variant, milliseconds, ratio in (
+            ("pytorch", "eager", [2.0, 2.0], 1.0), ("tensorflow", "eager", [8.0, 8.0], 4.0),
+            ("tensorflow", "function", [1.0, 1.0], 0.5),
+        )
+    ]  # fmt: skip
+    results = [*make_pair("a"), make_result("a", "tensorflow", "does not load", "converted")]
+    document = make_document(results, measurements=timings)
+    document["environment"] |= {
+        "processor": {"name": "x", "family": 1, "model": 1, "stepping": 1, "instruction_sets": []},
+        "backends": {
+            name: {"gemm_gflops": rate, "math": "", "threads": 1}
+            for name, rate in (("pytorch", 96.4), ("tensorflow", 251.0))
+        },
+    }
+    titles = {section.name: section.finding for section in sections.new_report(document).sections}
+    assert titles == {
+        "differences": "Largest difference to float64: 3.0e-07 (a in PyTorch); tolerance 1.0e-05",
+        "cases": "2 of 3 cases agree",
+        "details": "Other verdicts: does not load (1)",
+        "timings": "The others: 0.50 to 4.00 times the time of PyTorch eager (inference)",
+        "graphs": "Shortest forward pass: tensorflow function, 0.12 of its framework's eager time "
+        "(a)",
+        "machine": "Products of matrices in GFLOP/s: TensorFlow 251, PyTorch 96",
+    }
 
 
 def test_differences_without_float64_are_to_the_baseline():

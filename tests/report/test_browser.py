@@ -225,7 +225,7 @@ def test_lead_chart_is_above_the_fold(open_report, name, width, height):
     "name",
     ["year", "overview", "compare", "claims", "parity", "ecosystem", "hostile", *PARITY_RUNS],
 )
-@pytest.mark.parametrize(("width", "height"), [(1440, 900), (390, 844)])
+@pytest.mark.parametrize(("width", "height"), [(1440, 900), (1280, 800), (1130, 800), (390, 844)])
 def test_tables_are_not_cut(open_report, name, width, height):
     page = open_report(name, width, height)
     page.locator("details.table").evaluate_all("all => all.forEach((e) => (e.open = true))")

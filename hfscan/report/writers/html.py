@@ -282,14 +282,14 @@ def _highlights(report: Report) -> Iterator[Mapping[str, str]]:
 
 
 def _nowrap(text: str) -> str:
-    """Return the text as markup: no line breaks in dates, sparklines and before percent signs."""
+    """Return the text as markup: no line breaks in dates, powers, sparklines and before "%"."""
     from markupsafe import Markup, escape  # noqa: PLC0415
 
     escaped = str(escape(sanitize(text))).replace(" %", "\N{NO-BREAK SPACE}%")
     return Markup(_UNBROKEN.sub(r'<span class="date">\g<0></span>', escaped))  # noqa: S704 - escaped
 
 
-_UNBROKEN = re.compile(r"\b\d{4}-\d\d-\d\d\b|[▁-█][▁-█ ]*")  # dates and sparklines
+_UNBROKEN = re.compile(r"\b\d{4}-\d\d-\d\d\b|\b\d\.\de[+-]\d\d\b|[▁-█][▁-█ ]*")
 
 
 def _hash(text: str) -> str:
