@@ -18,7 +18,7 @@ def describe_verdicts(section: Section, report: Report) -> str:
         return f"All weight files that were checked agree in {join_words(titles)}"
     name = min(totals, key=lambda name: agreeing.get(name, 0) / totals[name])
     files = format_count(totals[name], "weight file")
-    fewest = f"{agreeing.get(name) or 'none'} of {files}"
+    fewest = f"{agreeing[name]:,} of {files}" if name in agreeing else f"none of {files}"
     title = report.titles.get(name, name)
     return f"Fewest agree in {title}: {fewest}" if len(totals) > 1 else f"{title}: {fewest} agree"
 
