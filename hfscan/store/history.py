@@ -21,7 +21,7 @@ COUNTS = ("downloads", "downloads_all_time", "likes")
 INTERVAL = ("series_id", "model", "valid_from", "valid_to")
 PACKED = "ceil(log2(1.0 + coalesce(downloads, 0)::DOUBLE)), model"
 """An order in which counts compress well: integers take as many bits as the largest nearby."""
-_BATCH_ROWS = 100_000  # rows classified at once
+_BATCH_ROWS = 60_000  # rows classified at once, as many as a file of `Staging` holds
 _FOREVER = 2147483647  # represents no end
 
 

@@ -27,7 +27,7 @@ from hfscan.store.snapshots import NewSnapshot
 from hfscan.timestamps import to_utc_naive
 
 _ROW_GROUP_ROWS = 20_000  # that a thread holds in memory before it writes them
-_ROW_GROUPS_PER_FILE = 5  # the rows of a file are classified at once
+_ROW_GROUPS_PER_FILE = 3  # the rows of a file are classified at once, within the memory limit
 _MAX_OPEN_FILES = 200  # DuckDB keeps all files of a query open
 
 
