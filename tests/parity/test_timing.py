@@ -45,7 +45,7 @@ def test_every_variant_is_timed(copy_checkpoint, check_with_settings, runner):
     assert all(row["ratio"]["to"] == "tensorflow eager" for row in rows)
     assert all(row["latency_ms"]["n"] == 3 and row["peak_rss_mb"] > 100 for row in rows)
     for variant in variants:
-        assert f"| bert | tensorflow | {variant} |" in text.getvalue()
+        assert f"| bert | TensorFlow | {variant} |" in text.getvalue()
 
 
 def test_training_is_timed_in_own_processes(training_document):
