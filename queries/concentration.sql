@@ -2,7 +2,7 @@
 -- answers: Which accounts own the most models exclusive to a framework, or those with the most downloads, what is their share, and what is the framework's share without them?
 -- param framework VARCHAR = pytorch : the framework that the models are exclusive to
 -- param frameworks VARCHAR[] = pytorch,tensorflow : the frameworks compared
--- param definition VARCHAR = tag : the evidence that a model supports a framework: tag (Hub tags), weights (weight files), loadable or best (evidence)
+-- param definition VARCHAR = best : the evidence that a model supports a framework: tag (Hub tags), weights (weight files), loadable or best (evidence)
 -- param transformers INTEGER = NULL : the release of transformers that loadable assumes; NULL: the newest at the time of the snapshot
 -- param since TIMESTAMP = NULL : only models created at or after this time (UTC)
 -- param until TIMESTAMP = NULL : only models created before this time (UTC)

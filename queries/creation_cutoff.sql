@@ -1,7 +1,7 @@
 -- title: Models at the creation-date cutoff
 -- answers: How many models supporting each framework were created in a period, at least and at most, as the oldest models have no exact date?
 -- param frameworks VARCHAR[] = pytorch,tensorflow : the frameworks compared
--- param definition VARCHAR = tag : the evidence that a model supports a framework: tag (Hub tags), weights (weight files), loadable or best (evidence)
+-- param definition VARCHAR = best : the evidence that a model supports a framework: tag (Hub tags), weights (weight files), loadable or best (evidence)
 -- param transformers INTEGER = NULL : the release of transformers that loadable assumes; NULL: the newest at the time of the snapshot
 -- param since TIMESTAMP = 2022-01-01 : start of the period, inclusive (UTC)
 -- param until TIMESTAMP = 2023-01-01 : end of the period, exclusive (UTC)

@@ -1,7 +1,7 @@
 -- title: Framework exclusivity
 -- answers: How many models support exactly one of the frameworks compared, several of them, or none?
 -- param frameworks VARCHAR[] = pytorch,tensorflow : the frameworks compared; all: every framework and runtime
--- param definition VARCHAR = tag : the evidence that a model supports a framework: tag (Hub tags), weights (weight files), loadable or best (evidence)
+-- param definition VARCHAR = best : the evidence that a model supports a framework: tag (Hub tags), weights (weight files), loadable or best (evidence)
 -- param transformers INTEGER = NULL : the release of transformers that loadable assumes; NULL: the newest at the time of the snapshot
 -- param since TIMESTAMP = NULL : only models created at or after this time (UTC)
 -- param until TIMESTAMP = NULL : only models created before this time (UTC)

@@ -1,7 +1,7 @@
 -- title: Adoption of formats and frameworks
 -- answers: Of the models created in each month or year, how many have each framework, format or runtime?
 -- param only VARCHAR[] = NULL : only these frameworks, formats and runtimes; NULL: all
--- param definition VARCHAR = tag : the evidence that a model has one: tag (Hub tags), weights (weight files), loadable or best (evidence)
+-- param definition VARCHAR = best : the evidence that a model has one: tag (Hub tags), weights (weight files), loadable or best (evidence)
 -- param transformers INTEGER = NULL : the release of transformers that loadable assumes; NULL: the newest at the time of the snapshot
 -- param exclude_library VARCHAR = NULL : leave out the models of this library
 -- param per VARCHAR = year : one row per year or month of creation, or one for all models

@@ -3,7 +3,7 @@
 -- param earlier INTEGER = 1 : the snapshot to start from
 -- param later INTEGER = 2 : the snapshot to compare with
 -- param frameworks VARCHAR[] = pytorch,tensorflow : the frameworks, formats or runtimes to distinguish
--- param definition VARCHAR = tag : the evidence that a model has one: tag (Hub tags), weights (weight files), loadable or best (evidence)
+-- param definition VARCHAR = best : the evidence that a model has one: tag (Hub tags), weights (weight files), loadable or best (evidence)
 -- param transformers INTEGER = NULL : the release of transformers that loadable assumes; NULL: the newest at the time of the snapshot
 -- param by VARCHAR = NULL : group by library or author (of the later snapshot); NULL for no groups
 -- param top INTEGER = 20 : keep this many of the largest groups; the rest becomes '(other)'

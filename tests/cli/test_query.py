@@ -59,7 +59,7 @@ def test_data_formats_hold_all_rows_or_the_limit(query):
 def test_table_is_noted_with_its_snapshot_and_parameters(query):
     _, _, err = query("exclusivity", "--param", "weight=downloads")
     assert "Snapshot 1 of " in err
-    assert "definition = tag, " in err  # the default
+    assert "definition = best, " in err  # the default
     assert "weight = downloads, " in err
     assert query("exclusivity", "--format", "csv")[2] == ""
 
@@ -262,12 +262,12 @@ def test_page_of_a_query_says_what_is_counted(run_command, tmp_path):
     run_command(*named, "--out", tmp_path / "page.html")
     page = " ".join((tmp_path / "page.html").read_text("utf-8").replace("\xa0", " ").split())
     assert (
-        "Account ann: 100.0 % * of the models that support TensorFlow only, by Hub tags<"
+        "Account ann: 100.0 % * of the models that support TensorFlow only, by best evidence<"
     ) in page
     assert "largest account together" not in page
     assert (
-        "Parameters: framework = tensorflow, frameworks = pytorch,tensorflow, definition = tag"
+        "Parameters: framework = tensorflow, frameworks = pytorch,tensorflow, definition = best"
         in (page)
     )
     run_command("query", "formats", "--out", tmp_path / "page.html")
-    assert "definition = tag" in (tmp_path / "page.html").read_text("utf-8")
+    assert "definition = best" in (tmp_path / "page.html").read_text("utf-8")

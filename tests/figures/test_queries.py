@@ -122,7 +122,7 @@ def test_concentration_is_recounted(store, new_models):
         if find_frameworks(model) == {"pytorch"}
     )
     expected = sorted(models_by_author.items(), key=lambda item: (-item[1], item[0]))[:20]
-    rows = run_query(store, "concentration")
+    rows = run_query(store, "concentration", definition="tag")
     found = [("/" * (not row["has_account"]) + row["author"], row["numerator"]) for row in rows]
     assert found == expected
     assert {row["denominator"] for row in rows} == {models_by_author.total()}
@@ -142,7 +142,7 @@ def test_transitions_are_recounted(store, old_models, new_models):
         (describe_frameworks(old_models, name), describe_frameworks(new_models, name))
         for name in old_models.keys() | new_models.keys()
     )
-    rows = run_query(store, "transitions", earlier=1, later=2)
+    rows = run_query(store, "transitions", earlier=1, later=2, definition="tag")
     assert {(row["before"], row["after"]): row["models"] for row in rows} == expected
     assert expected["pytorch", "pytorch"] > 0
     for row in rows:  # the totals of the flow chart, of models in the earlier snapshot
@@ -157,7 +157,7 @@ def test_transitions_are_recounted(store, old_models, new_models):
         assert (row["before_total"], row["after_total"]) == (
             (None, None) if is_added else (before_total, after_total)
         )
-    unchanged_rows = run_query(store, "transitions", earlier=1, later=1)
+    unchanged_rows = run_query(store, "transitions", earlier=1, later=1, definition="tag")
     assert {(row["before"], row["after"]) for row in unchanged_rows} == {
         (describe_frameworks(old_models, name),) * 2 for name in old_models
     }
@@ -165,7 +165,7 @@ def test_transitions_are_recounted(store, old_models, new_models):
 
 
 def test_adoption_is_recounted(store, new_models):
-    rows = run_query(store, "formats", per="month")
+    rows = run_query(store, "formats", per="month", definition="tag")
     tags_by_month = [
         (model["createdAt"][:7], model["tags"])
         for model in new_models.values()
@@ -194,7 +194,9 @@ def test_transitions_by_library_are_recounted(store, old_models, new_models):
         )
         for name in old_models.keys() | new_models.keys()
     )
-    rows = run_query(store, "transitions", earlier=1, later=2, by="library", top=5)
+    rows = run_query(
+        store, "transitions", earlier=1, later=2, by="library", top=5, definition="tag"
+    )
     counts = {(row["group"], row["before"], row["after"]): row["models"] for row in rows}
     groups = {group for group, *_ in counts} - {"(other)"}
     assert len(groups) == 5

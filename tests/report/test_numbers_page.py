@@ -56,7 +56,9 @@ def test_summary_in_the_readme(recorded_db, run_cli, tmp_path):
 
 def test_counts_on_the_page(store):
     view = SnapshotView.choose(store, YEAR, snapshot=2)
-    asked = {"frameworks": list(PAIR), "since": YEAR[0], "until": YEAR[1]}
+    asked = {
+        "frameworks": list(PAIR), "since": YEAR[0], "until": YEAR[1], "definition": "tag"
+    }  # fmt: skip
     row = next(one for one in view.run("creation_cutoff", asked) if one["framework"] == "pytorch")
     expected = [f"{row[key]:,}" for key in ("certain", "dated", "undated")]
     assert expected == re.findall(r"^\| (?:dated|older).*\| ([\d,]+) \|$", PAGE, re.MULTILINE)
@@ -72,7 +74,7 @@ def test_counts_on_the_page(store):
 
 def test_removed_and_changed_models_on_the_page(store):
     rows = SnapshotView.choose(store, None, snapshot=2).run(
-        "transitions", {"earlier": 1, "later": 2}
+        "transitions", {"earlier": 1, "later": 2, "definition": "tag"}
     )
     moved = {(row["before"], row["after"]): row["models"] for row in rows}
     gone = moved["pytorch", "(not in snapshot)"]
