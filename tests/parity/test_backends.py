@@ -205,4 +205,6 @@ def test_html_page_is_standalone_and_escaped(copy_checkpoint, check):
     assert "<script>alert" not in page
     assert not re.search(r"""(src|href)=["']?http""", page)
     content = re.sub(r"<script>.*?</script>", "", page, flags=re.DOTALL)
-    assert content.count("<tr>") == 2 * (1 + len(results))  # tables of cases and details
+    backends = {result.backend for result in results}
+    # tables of cases and details, and of the differences in each backend
+    assert content.count("<tr>") == 2 * (1 + len(results)) + 1 + len(backends)
