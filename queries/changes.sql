@@ -20,21 +20,39 @@ both_have_ids AS (
 missing AS (  -- a column that either snapshot lacks counts as unchanged
     SELECT unnest(missing_columns) FROM snapshots WHERE id IN ($earlier::INTEGER, $later::INTEGER)
 ),
+places AS (
+    SELECT earlier.series_id AS old_series, earlier.position AS old_position, later.series_id AS new_series, later.position AS new_position
+    FROM snapshots AS earlier, snapshots AS later
+    WHERE earlier.id = $earlier AND later.id = $later
+),
+-- within a series, most models have the same version in both snapshots: only the others are compared
+held AS (
+    SELECT
+        versions.rowid AS version,
+        series_id = old_series AND valid_from <= old_position AND coalesce(valid_to > old_position, true) AS by_old,
+        series_id = new_series AND valid_from <= new_position AND coalesce(valid_to > new_position, true) AS by_new
+    FROM versions, places
+),
+changed AS (FROM held WHERE by_old <> by_new),
 -- else a rename is known where the Hub redirected the old name (`hfscan backfill-dates`)
 moved AS (
     SELECT id, any_value(moved_to) AS moved_to FROM creation_dates
     WHERE moved_to IS NOT NULL AND id NOT IN (SELECT id FROM models_in($later::INTEGER))
     GROUP BY id
 ),
+states AS (
+    SELECT by_old, key, has_id, id, tag_mask, tags, files, library_name, pipeline_tag, gated, unreadable
+    FROM versions JOIN changed ON version = versions.rowid
+),
 old AS (
-    SELECT CASE WHEN (SELECT yes FROM both_have_ids) THEN _id ELSE coalesce(moved_to, id) END AS key, id, tag_mask,
-        tags, files, library_name, pipeline_tag, gated, unreadable
-    FROM models_in($earlier::INTEGER) LEFT JOIN moved USING (id)
+    SELECT * REPLACE (
+        CASE WHEN NOT (SELECT yes FROM both_have_ids) THEN coalesce(moved_to, id) WHEN has_id THEN key END AS key
+    )
+    FROM states LEFT JOIN moved USING (id) WHERE by_old
 ),
 new AS (
-    SELECT CASE WHEN (SELECT yes FROM both_have_ids) THEN _id ELSE id END AS key, id, tag_mask,
-        tags, files, library_name, pipeline_tag, gated, unreadable
-    FROM models_in($later::INTEGER)
+    SELECT * REPLACE (CASE WHEN NOT (SELECT yes FROM both_have_ids) THEN id WHEN has_id THEN key END AS key)
+    FROM states WHERE NOT by_old
 ),
 pairs AS (
     SELECT old.id AS before, new.id AS after, old.tag_mask AS mask_before, new.tag_mask AS mask_after,
@@ -51,7 +69,8 @@ pairs AS (
 ),
 counted AS (
     SELECT
-        count(*) FILTER (before IS NOT NULL AND after IS NOT NULL) AS kept,
+        count(*) FILTER (before IS NOT NULL AND after IS NOT NULL)
+            + (SELECT count(*) FROM held WHERE by_old AND by_new) AS kept,
         count(*) FILTER (before <> after) AS renamed,
         count(*) FILTER (differs AND before IS NOT NULL AND after IS NOT NULL) AS changed,
         count(*) FILTER (after IS NULL) AS removed,
@@ -63,7 +82,7 @@ framework_changes AS (
         framework, bit,
         count(*) FILTER ((mask_before >> bit) & 1 = 0 AND (mask_after >> bit) & 1 = 1) AS gained,
         count(*) FILTER ((mask_before >> bit) & 1 = 1 AND (mask_after >> bit) & 1 = 0) AS lost
-    FROM pairs, frameworks
+    FROM frameworks LEFT JOIN pairs ON true  -- none, where nothing changed
     GROUP BY ALL
 )
 SELECT change, framework, models

@@ -2,7 +2,9 @@
 
 import random
 import shutil
+from collections import Counter
 from datetime import UTC, datetime, timedelta
+from itertools import product
 from pathlib import Path
 
 import duckdb
@@ -266,6 +268,48 @@ def test_changes_between_the_recorded_censuses(recorded_db, shared_data, tmp_pat
         models_by_change = {row["change"]: row["models"] for row in rows}
         assert models_by_change["renamed"] == 1
         assert models_by_change["removed"] == expected["removed", None] - 1
+
+
+def count_changes(before, after):
+    """Count the changes between two lists of models; a framework by its tag."""
+    old, new = ({model["_id"]: model for model in models} for models in (before, after))
+    kept = [(old[key], new[key]) for key in old.keys() & new.keys()]
+    tagged = [
+        ("tf" in model["tags"], "tf" in later["tags"])
+        for model, later in kept
+        if model["tags"] is not None and later["tags"] is not None
+    ]
+    return {
+        ("kept", None): len(kept),
+        ("renamed", None): sum(model["id"] != later["id"] for model, later in kept),
+        ("changed", None): sum(
+            model["siblings"] != later["siblings"]
+            or (None not in (model["tags"], later["tags"]) and model["tags"] != later["tags"])
+            for model, later in kept
+        ),
+        ("removed", None): len(old.keys() - new.keys()),
+        ("added", None): len(new.keys() - old.keys()),
+        ("gained", "tensorflow"): tagged.count((False, True)),
+        ("lost", "tensorflow"): tagged.count((True, False)),
+    }
+
+
+def test_changes_within_a_series_are_recounted(tmp_path):
+    """Of a model that has one version in both snapshots, nothing changed."""
+    days = make_days(seed=5, days=5)
+    for models in days[2:]:
+        models[-1]["id"] = "a/renamed"
+    with Store.open(tmp_path / "h.duckdb", write=True) as store:
+        ids = [ingest_day(store, tmp_path, number, rows) for number, rows in enumerate(days)]
+        assert len({snapshot.series_id for snapshot in list_snapshots(store)}) == 1
+        totals = Counter()
+        for (earlier, before), (later, after) in product(zip(ids, days, strict=True), repeat=2):
+            expected = count_changes(before, after)
+            parameters = {"earlier": earlier, "later": later, "frameworks": ["tensorflow"]}
+            rows = load("changes").run(store, parameters)
+            assert {(row["change"], row["framework"]): row["models"] for row in rows} == expected
+            totals += Counter(expected)
+    assert len(totals) == 7  # each change occurs
 
 
 def read_fixed_files(folder: Path) -> dict[str, bytes]:
