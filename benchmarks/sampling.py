@@ -39,7 +39,7 @@ _SHARES = {
 class SampleView(SnapshotView):
     """A snapshot of which only the models of the table `drawn` are seen."""
 
-    def bind_census(self) -> Store:
+    def bind_census(self, *, with_counts: bool = True) -> Store:
         """Bind `census` to the sample."""
         self.store.execute(
             "CREATE OR REPLACE TEMP VIEW census AS FROM models JOIN drawn USING (key)"

@@ -22,7 +22,7 @@
 -- made from its base (finetune, adapter, quantized, merge); base_author: the account of the base, unknown where the
 -- base is named without it (gpt2); model_card: whether there is a README.md.
 WITH derived AS (
-    SELECT *, declared_bases(base_models, tags) AS bases, declared_relations(tags) AS tag_relations FROM census
+    SELECT *, declared_bases(base_models, tags) AS bases FROM census
 ),
 based AS (
     SELECT
@@ -35,7 +35,7 @@ based AS (
 model_groups AS (
     SELECT
         CASE $by::VARCHAR
-            WHEN 'relation' THEN relation_to(bases, base_relation, tag_relations)
+            WHEN 'relation' THEN relation_to(bases, base_relation, declared_relations(tags))
             WHEN 'base_author' THEN CASE WHEN list_contains(base_authors, '') THEN '(unknown)' ELSE single_value(base_authors) END
             WHEN 'model_card' THEN CASE
                 WHEN files IS NULL THEN '(unknown)' WHEN list_contains(files, 'README.md') THEN 'model card' ELSE '(none)'

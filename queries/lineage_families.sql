@@ -11,6 +11,7 @@
 -- column coverage: share
 -- column derived_share: share
 -- chart: bar x=share y=family
+-- reads: downloads
 -- A model belongs to the family of its first declared base that is in the snapshot. numerator: derivatives in the
 -- family, or their downloads; denominator: those of all families; coverage: the share of the models created in the
 -- period whose bases, and downloads if these are counted, are known. Others are left out. root: model, missing (the base is not in the snapshot) or cycle (models that name each other). children: models

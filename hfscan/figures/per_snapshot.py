@@ -65,7 +65,8 @@ def run_per_snapshot(
     for index in indexes:
         view, day = views[index], days[index]
         names = [flag.name for flag in flags if flag.snapshot == view.snapshot.id]
-        for row in query.run(view.bind_census(), values):
+        store = view.bind_census(with_counts=query.reads_counts(values))
+        for row in query.run(store, values):
             yield {"snapshot": view.snapshot.id, "observed_at": day, "flags": names} | row
 
 

@@ -6,6 +6,7 @@
 -- values NAME: a, b     (the only values; <frameworks> and <snapshots> are those in the database)
 -- column NAME: FORMAT     (one of COLUMN_FORMATS; other columns are numbers or text)
 -- chart: ...
+-- reads: ...     (the downloads or likes that it reads whatever its weight is)
 """
 
 import json
@@ -19,7 +20,7 @@ from typing import Any
 
 from hfscan.errors import InvalidRequestError, NotFoundError
 from hfscan.paths import data_dir
-from hfscan.store import Store, macros
+from hfscan.store import COUNTS, Store, macros
 from hfscan.suggest import unknown
 from hfscan.timestamps import to_utc_naive
 
@@ -41,7 +42,7 @@ COLUMN_FORMATS = frozenset(
 )
 """How the values of a column are shown."""
 
-_HEADER = re.compile(r"^-- (title|answers|chart): (.+)$", re.MULTILINE)
+_HEADER = re.compile(r"^-- (title|answers|chart|reads): (.+)$", re.MULTILINE)
 _PARAM = re.compile(r"^-- param (\w+) ([\w\[\]]+) = (.+?) : (.+)$", re.MULTILINE)
 _VALUES = re.compile(r"^-- values (\w+): (.+)$", re.MULTILINE)
 _COLUMN = re.compile(r"^-- column (\w+): (\w+)$", re.MULTILINE)
@@ -155,6 +156,7 @@ class Query:
     chart: str | None
     sql: str
     columns: Mapping[str, str]
+    reads: str | None = None
 
     @property
     def defaults(self) -> dict[str, str | None]:
@@ -164,13 +166,19 @@ class Query:
     @property
     def reads_census(self) -> bool:
         """True if it is about the models of one snapshot."""
-        return not _list_words(self.sql).isdisjoint(_list_census_names())
+        return not _list_words(self.sql).isdisjoint(_list_names_with("census"))
 
     def count_columns(self, parameters: Mapping[str, Any]) -> list[str]:
         """Return the columns of downloads or likes that it uses with these parameters."""
         weight = parameters.get("weight", self.defaults.get("weight"))
         by_weight = [] if weight in (None, "models", "authors") else [weight]
         return by_weight + ["downloads"] * bool(parameters.get("min_downloads"))
+
+    def reads_counts(self, parameters: Mapping[str, Any]) -> bool:
+        """Return whether downloads or likes can matter to the rows; True if in doubt."""
+        if "weight" in self.defaults and self.reads is None:
+            return bool(self.count_columns(parameters))
+        return not _list_words(self.sql).isdisjoint(_list_names_with(*COUNTS))
 
     @classmethod
     def from_sql(cls, sql: str, name: str = "") -> "Query":
@@ -191,6 +199,7 @@ class Query:
             chart=header.get("chart"),
             sql=sql,
             columns=dict(_COLUMN.findall(sql)),
+            reads=header.get("reads"),
         )
 
     def run(self, store: Store, parameters: Mapping[str, object]) -> list[dict[str, Any]]:
@@ -253,9 +262,9 @@ def _list_words(sql: str) -> set[str]:
 
 
 @cache
-def _list_census_names() -> frozenset[str]:
-    """Return the names of `census`, and of the macros that read it, also through others."""
-    names = {"census"}
+def _list_names_with(*read: str) -> frozenset[str]:
+    """Return the names `read`, and of the macros that read one of them, also through others."""
+    names = set(read)
     words = {name: _list_words(macro.sql) for name, macro in macros().items()}
     while found := {name for name in words if words[name] & names} - names:
         names |= found

@@ -39,6 +39,18 @@ _NONE_OR_UNKNOWN = ("pipeline_tag", "library_name", "model_type", "gated")
 _REQUIRED_EVIDENCE = {"tag": "tags", "weights": "files", "loadable": "tags"}
 """Definition -> the column that it is read from."""
 
+_MODELS = "models_at({series_id}, {position}) AS models"
+_MODELS_WITHOUT_COUNTS = """(
+    SELECT
+        * EXCLUDE (series_id, model, valid_from, valid_to, has_id),
+        CASE WHEN has_id THEN key END AS _id,
+        NULL::BIGINT AS downloads, NULL::BIGINT AS downloads_all_time, NULL::BIGINT AS likes
+    FROM versions
+    WHERE
+        series_id = {series_id}
+        AND valid_from <= {position} AND (valid_to IS NULL OR valid_to > {position})
+) AS models"""
+
 
 def _figure_key(row: Mapping[str, Any]) -> tuple[Any, ...]:
     """Return what distinguishes the row of a query from others, except its cluster."""
@@ -80,11 +92,15 @@ class SnapshotView:
         """Return the newest or the named snapshot; see `hfscan.store.latest_snapshot`."""
         return cls(store, latest_snapshot(require_snapshots(store), snapshot=snapshot, as_of=as_of))
 
-    def bind_census(self) -> Store:
-        """Bind `census` to this snapshot; return the Store."""
+    def bind_census(self, *, with_counts: bool = True) -> Store:
+        """Bind `census` to this snapshot; return the Store.
+
+        Not `with_counts`: downloads and likes are NULL, so that their table need not be joined.
+        """
         # literals, because a view takes no parameter; they are integers of the database
         snapshot = self.snapshot
-        models = f"models_at({snapshot.series_id}, {snapshot.position}) AS models"
+        relation = _MODELS if with_counts else _MODELS_WITHOUT_COUNTS
+        models = relation.format(series_id=snapshot.series_id, position=snapshot.position)
         columns, cluster = "models.*", "NULL::VARCHAR"
         not_recorded = [column for column in _NONE_OR_UNKNOWN if column in snapshot.missing_columns]
         if not_recorded:  # as unknown as a value that could not be read
@@ -106,7 +122,8 @@ class SnapshotView:
     def run(self, query: str, parameters: Mapping[str, object]) -> list[dict[str, Any]]:
         """Return the rows of a named query. Raises InvalidRequestError; see `Query.run`."""
         named = load(query)
-        return named.run(self.bind_census(), self.add_release(named, parameters))
+        store = self.bind_census(with_counts=named.reads_counts(parameters))
+        return named.run(store, self.add_release(named, parameters))
 
     def list_columns(self, query: str, parameters: Mapping[str, object]) -> list[str]:
         """Return the columns of a named query. Raises InvalidRequestError; see `Query.run`."""
@@ -221,7 +238,7 @@ class SnapshotView:
     def count_without_account(self, request: FigureRequest) -> int:
         """Return how many models of the population have no account, such as gpt2."""
         parameters = request.parameters()
-        (count,) = self.bind_census().fetch_one(
+        (count,) = self.bind_census(with_counts=False).fetch_one(
             "SELECT count(*) FROM census WHERE author IS NULL "
             "AND is_created_in(?::TIMESTAMP, ?::TIMESTAMP, ?, created_at, at_cutoff)",
             [parameters[name] for name in ("since", "until", "cutoff")],

@@ -8,6 +8,7 @@ from hfscan.store.creation_dates import (
     record_dates,
 )
 from hfscan.store.database import Store
+from hfscan.store.history import COUNTS
 from hfscan.store.history_files import contains_all, export_history, import_history
 from hfscan.store.ingest import Ingested, ingest_files
 from hfscan.store.schema import Macro, macros
@@ -26,8 +27,8 @@ from hfscan.store.snapshots import (
 )
 
 __all__ = [
-    "CreationDate", "ImportedDates", "Ingested", "Macro", "NewSnapshot", "Snapshot", "Store",
-    "Unreadable", "choose_snapshot", "contains_all", "delete_snapshots", "explain_empty",
+    "COUNTS", "CreationDate", "ImportedDates", "Ingested", "Macro", "NewSnapshot", "Snapshot",
+    "Store", "Unreadable", "choose_snapshot", "contains_all", "delete_snapshots", "explain_empty",
     "export_history", "find_full_crawl", "import_dates", "import_history", "ingest_files",
     "latest_snapshot", "list_missing_dates", "list_snapshots", "macros",
     "mark_incomplete", "record_dates", "require_snapshots",

@@ -95,6 +95,17 @@ def test_query_has_a_header_and_runs(store, name, snapshot):
             assert 0 <= row["numerator"] <= row["denominator"]
 
 
+@pytest.mark.parametrize("name", [name for name in list_queries() if load(name).reads_census])
+@pause_tracing()
+def test_census_has_the_counts_that_a_query_reads(store, name):
+    """A query that ignores downloads and likes has the same rows where these are not joined."""
+    view, query = SnapshotView.choose(store, None, snapshot=2), load(name)
+    weights = [parameter.values for parameter in query.parameters if parameter.name == "weight"]
+    for parameters in [{"weight": weight} for weight in weights[0]] if weights else [{}]:
+        values = view.add_release(query, parameters)
+        assert view.run(name, parameters) == query.run(view.bind_census(), values)
+
+
 @pytest.mark.parametrize("by", GROUPINGS)
 @pytest.mark.parametrize("snapshot", [1, 2, 3])
 @pause_tracing()

@@ -169,9 +169,11 @@ class Measurer:
         ]
         key = repr((snapshot and snapshot.id, query, given))
         if key not in self._rows:
+            named = load(query)
             if snapshot:
-                SnapshotView(self._store, snapshot).bind_census()
-            self._rows[key] = load(query).run(self._store, parameters)
+                with_counts = named.reads_counts(parameters)
+                SnapshotView(self._store, snapshot).bind_census(with_counts=with_counts)
+            self._rows[key] = named.run(self._store, parameters)
         return self._rows[key]
 
     def _choose_snapshot(self, reading: ReadingSpec) -> tuple[Snapshot, datetime | None]:
