@@ -49,8 +49,11 @@ def describe_run(files: Iterable[FileVerdict]) -> str:
         return _describe_unchecked(checkpoints)
     differing = [found for found in checkpoints if found.differing]
     failing = [found for found in checkpoints if found.failing and not found.differing]
-    if not (unchecked or differing or failing):
-        return _describe_agreement(checkpoints)
+    if not (differing or failing):
+        subject = _name_part(len(checkpoints) - len(unchecked), checkpoints)
+        text = _describe_agreement(subject, [found for found in checkpoints if found.checked])
+        missing = f"; {len(unchecked):,} {_describe_missing(unchecked, len(checkpoints))}"
+        return text + (missing if unchecked else "")
     parts = [
         (found, describe(found, len(checkpoints)))
         for found, describe in (
@@ -74,10 +77,13 @@ def describe_backend(label: str) -> str:
     return " ".join(filter(None, (title, device)))
 
 
-def _describe_agreement(checkpoints: Sequence[CheckpointFinding]) -> str:
-    """Return in which backends all agree, and where something was not checked."""
+def _describe_agreement(subject: str, checkpoints: Sequence[CheckpointFinding]) -> str:
+    """Return in which backends all of these agree, and where something was not checked.
+
+    `subject`: the first words, which say how many they are.
+    """
     count = len(checkpoints)
-    subject = _name_part(count, checkpoints) + (" agrees" if count == 1 else " agree")
+    subject += " agrees" if count == 1 else " agree"
     checked = Counter(
         backend for found in checkpoints for backend in {file.backend for file in found.checked}
     )

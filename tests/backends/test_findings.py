@@ -108,6 +108,14 @@ RUNS = {
         "1 of 5 checkpoints differs: TensorFlow is wrong on a; 1 could not be compared; "
         "1 was not checked",
     ),
+    "one unchecked": (
+        [*make_pair("bert"), make_result("c", "none", "unsupported")],
+        "1 of 2 checkpoints agrees in PyTorch and TensorFlow; 1 was not checked",
+    ),
+    "several unchecked": (
+        [*make_sweep(3), *(make_result(name, "none", "unsupported") for name in "cd")],
+        "3 of 5 checkpoints agree in PyTorch and TensorFlow; 2 were not checked",
+    ),
     "part unchecked": (
         [*make_sweep(3), make_result("ann/m0", "onnx"), make_result("ann/m1", "onnx", "no class")],
         "All 3 checkpoints agree in PyTorch and TensorFlow; 2 not checked in ONNX",
