@@ -24,6 +24,7 @@ from hfscan.report.format import (
 from hfscan.report.model import Report, Row, Section
 from hfscan.report.parity_titles import describe_cases, describe_speed, describe_verdicts
 from hfscan.report.tables import group_label, visible_figures
+from hfscan.report.undated import describe_older_models
 from hfscan.text import format_count, format_top
 
 _MOST = 0.9001  # 90 %, of whole models
@@ -280,7 +281,7 @@ def _describe_transitions(section: Section, report: Report) -> str | None:
 
 
 def _describe_cutoff(section: Section, report: Report) -> str | None:
-    row = section.rows[0]
+    row = describe_older_models(section.rows[0])
     if row["share_max"] is None:
         return None
     label = class_label(row["name"], row["framework"], report.frameworks)

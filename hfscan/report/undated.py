@@ -26,13 +26,36 @@ def select_one_framework(rows: Iterable[Row]) -> tuple[dict[str, Any], ...]:
     )
 
 
+def is_undated(row: Row) -> bool:
+    """Return whether no model is known to be of the year: bounds of shares would be 0 and 1."""
+    return not row["population_min"] and bool(row["population_max"])
+
+
+def describe_older_models(row: Row) -> Row:
+    """Return a row of `creation_cutoff` with the older models that may be of a year as its bounds.
+
+    A row that `is_undated` says nothing of the year, but its models are counted.
+    """
+    if not is_undated(row):
+        return row
+    result = dict(row)
+    for name in ("models", "total", "population"):
+        result[f"{name}_min"] = row[f"{name}_max"]
+    if row["share_max"] is not None:
+        result["share_min"] = result["share_max"] = row["models_max"] / row["total_max"]
+    if row["coverage_max"] is not None:
+        result["coverage_min"] = result["coverage_max"] = row["total_max"] / row["population_max"]
+    return result
+
+
 def find_undated_rows(report: Report) -> tuple[Row, ...]:
     """Return the rows of `creation_cutoff`; none where the report's figures count no models."""
     counts_others = report.request.weight != "models" or report.request.exclude_top_authors
     if counts_others and not (report.period and report.period.is_empty):
         return ()
     sections = (part for part in report.sections if part.query == "creation_cutoff")
-    return next((section.rows for section in sections), ())
+    rows = next((section.rows for section in sections), ())
+    return tuple(map(describe_older_models, rows))
 
 
 def format_undated_year(report: Report) -> str:
@@ -41,9 +64,10 @@ def format_undated_year(report: Report) -> str:
     if not rows:
         return ""
     row, names = rows[0], report.frameworks
+    models = "model" if row["population_max"] == 1 else "models"
     scope = (
         f"{_describe_not_counted(report.request)} Of the {_format_bounds(row, 'population')} "
-        f"models that may have been created in {report.request.year},"
+        f"{models} that may have been created in {report.request.year},"
     )
     supported = f"support {any_framework(list(names.values()))}."
     if len(names) == 1:  # nothing to be compared with
@@ -60,7 +84,10 @@ def format_undated_year(report: Report) -> str:
         )
     undated = row["population_max"] - row["population_min"]
     if not undated:
-        return answer
+        is_answer = not row["undated_total"]
+        return (
+            answer if is_answer else f"{answer} How many are of {report.request.year} is unknown."
+        )
     return (
         f"{answer} The creation date of {format_number(undated)} is unknown: the lower numbers "
         "leave these out."
@@ -107,7 +134,7 @@ def describe_undated_total(section: Section, titles: Sequence[str]) -> str | Non
     """Return of what the shares of `creation_cutoff` are, with the coverage; None without any."""
     if section.query != "creation_cutoff" or not section.rows or len(titles) == 1:
         return None
-    row = section.rows[0]
+    row = describe_older_models(section.rows[0])
     return (
         f"The shares describe {_format_shares(row, 'coverage')} of the models that may be of the "
         f"year: the {_format_bounds(row, 'total')} that support {any_framework(titles)}."

@@ -138,20 +138,26 @@ def test_year_after_every_snapshot_is_refused(db):
 def test_year_before_the_cutoff_counts_nothing(db):
     text = plain(ask(db, "report", "--full", "--year", 2021))
     assert "The Hub has no creation dates for 2021." in text
-    assert "Of the 0 to 1 models that may have been created in 2021, 0 to 1 (" in text
-    assert "support PyTorch or TensorFlow. Of these, 0 to 1 (100.0 %) support PyTorch only" in text
+    assert "Of the 1 model that may have been created in 2021, 1 (100.0 %)" in text
+    assert "support PyTorch or TensorFlow. Of these, 1 (100.0 %) support PyTorch only" in text
+    assert "How many are of 2021 is unknown." in text
+    assert "At least At most" in text  # the bounds of the year are in the table
     assert "A model counts as PyTorch or TensorFlow if" in text
-    assert "% of the models that may be of the year: the 0 to 1 that support PyTorch or" in text
+    assert "% of the models that may be of the year: the 1 that support PyTorch or" in text
     summary = plain(ask(db, "report", "--year", 2021))
     assert "models. Definition: " in summary
     assert "Coverage The shares describe" in summary
+    assert "First commits date the older models: hfscan backfill-dates." in summary
     assert "Created in 2021" not in text
     alone = plain(ask(db, "report", "--full", "--year", 2021, "--frameworks", "pytorch"))
-    assert "created in 2021, 0 to 1 support PyTorch. The creation date of 1 is unknown" in alone
+    assert "created in 2021, 1 support PyTorch. How many are of 2021 is unknown." in alone
     assert "100.0 %" not in alone
-    for options in ((), ("--frameworks", "pytorch")):
+    for options, tile in (
+        ((), "<small>1 of 1 models that support PyTorch or TensorFlow"),
+        (("--frameworks", "pytorch"), "<small>models that may be of 2021"),
+    ):
         page = plain(ask(db, "report", "--year", 2021, "--format", "html", *options))
-        assert "0 to 1" in page.partition('class="highlights"')[2].partition("</ul>")[0]
+        assert tile in page.partition('class="highlights"')[2].partition("</ul>")[0]
     assert "Existing at the end of 2021" not in text
     with (
         hfscan.open_database(db) as database,

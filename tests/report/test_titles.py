@@ -170,7 +170,8 @@ def two_snapshots(tmp_path_factory):
         (("tag_values", "--param", "of=license", "--per-snapshot"),
          "Licence mit: 50.0 % on 2024-07-11 to 75.0 % on 2025-07-11"),
         (("formats",),
-         "PyTorch: 80.0 % in 2022 (from 2 March) to 70.0 % in 2023, of the models with known tags"),
+         "PyTorch: 80.0 % in 2022 (from 2 March) to 70.0 % in 2023, of the models with known "
+         "evidence"),
         (("breakdown", "--per-snapshot"),
          "PyTorch only: 50.0 % on 2024-07-11 to 75.0 % on 2025-07-11"),
         (("concentration", "--per-snapshot"),
