@@ -1,6 +1,6 @@
 """Suggest known names for an unknown one, with the same wording everywhere."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 
 
@@ -22,10 +22,17 @@ _LISTED_BY = {
 """Kind of name -> the command that lists all, for more than a message can hold."""
 
 
-def unknown(kind: str, name: object, known: Iterable[str]) -> str:
-    """Return the message for an unknown name of a closed set, such as a "framework"."""
+def unknown(
+    kind: str, name: object, known: Iterable[str], aliases: Mapping[str, str] | None = None
+) -> str:
+    """Return the message for an unknown name of a closed set, such as a "framework".
+
+    `aliases`: other words for a known name -> this name.
+    """
     known = list(known)
+    meant = (aliases or {}).get(str(name).lower())
+    hint = f" Did you mean {meant!r}?" if meant else did_you_mean(str(name), known)
     listing = f" Known: {', '.join(known)}." if known else ""
     if len(known) > _MOST_LISTED and kind in _LISTED_BY:
         listing = f" To list all: {_LISTED_BY[kind]}"
-    return f"There is no {kind} {str(name)!r}.{did_you_mean(str(name), known)}{listing}"
+    return f"There is no {kind} {str(name)!r}.{hint}{listing}"

@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -11,7 +12,7 @@ from click.shell_completion import CompletionItem
 
 from hfscan.cli._completion import complete_list
 from hfscan.frameworks import taxonomy
-from hfscan.suggest import did_you_mean
+from hfscan.suggest import did_you_mean, unknown
 from hfscan.timestamps import parse_timestamp
 
 Value = TypeVar("Value")
@@ -67,9 +68,23 @@ class Number(click.FloatRange):
 
 
 class Choice(click.Choice[str]):
-    """A choice that suggests the closest value for a misspelt one."""
+    """A choice that suggests the closest value for a misspelt one.
+
+    With a `kind`, the message does not list all values; `aliases`: other words for them.
+    """
+
+    def __init__(
+        self,
+        choices: Iterable[str],
+        kind: str | None = None,
+        aliases: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(list(choices))
+        self._kind, self._aliases = kind, aliases
 
     def get_invalid_choice_message(self, value: object, ctx: click.Context | None) -> str:
+        if self._kind:
+            return unknown(self._kind, value, self.choices, self._aliases)
         message = super().get_invalid_choice_message(value, ctx)
         return message + did_you_mean(str(value), self.choices)
 

@@ -25,7 +25,12 @@ _EVIDENCE = ("tags", "files", "libraries")
 
 
 @click.command("frameworks", cls=Command, examples=_EXAMPLES)
-@click.argument("name", required=False, type=Choice(list(taxonomy().titles)), metavar="[NAME]")
+@click.argument(
+    "name",
+    required=False,
+    type=Choice(taxonomy().titles, "framework", taxonomy().names_by_tag),
+    metavar="[NAME]",
+)
 @click.option(
     "--unplaced",
     is_flag=True,

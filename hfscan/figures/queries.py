@@ -19,6 +19,7 @@ from functools import cache
 from typing import Any
 
 from hfscan.errors import InvalidRequestError, NotFoundError
+from hfscan.frameworks import taxonomy
 from hfscan.paths import data_dir
 from hfscan.store import COUNTS, Store, macros
 from hfscan.suggest import unknown
@@ -129,7 +130,8 @@ class Parameter:
             for item in converted if isinstance(converted, list) else [converted]:
                 if str(item) not in allowed:
                     is_snapshot = "<snapshots>" in self.values
-                    message = unknown(self._noun, item, allowed)
+                    aliases = taxonomy().names_by_tag if self._noun == "framework" else None
+                    message = unknown(self._noun, item, allowed, aliases)
                     raise NotFoundError(message) if is_snapshot else InvalidRequestError(message)
         return converted
 

@@ -13,7 +13,7 @@ from hfscan.figures.figure import Figure, FigureRequest
 from hfscan.figures.intervals import SampleError
 from hfscan.figures.period import Period
 from hfscan.figures.queries import Query, load
-from hfscan.frameworks import Definition, newest_transformers
+from hfscan.frameworks import Definition, newest_transformers, taxonomy
 from hfscan.store import (
     Snapshot,
     Store,
@@ -291,7 +291,9 @@ class SnapshotView:
             raise InvalidRequestError("No framework is named. Name at least one.")
         for name in frameworks:
             if name not in known and name != ALL:
-                raise InvalidRequestError(unknown("framework", name, [*known, ALL]))
+                raise InvalidRequestError(
+                    unknown("framework", name, [*known, ALL], taxonomy().names_by_tag)
+                )
         return known
 
     @cached_property

@@ -98,6 +98,11 @@ class Taxonomy:
         return {framework.key: framework.title for framework in self.frameworks}
 
     @cached_property
+    def names_by_tag(self) -> dict[str, str]:
+        """Tag of the Hub -> the framework that has it."""
+        return {tag: framework.key for framework in self.frameworks for tag in framework.tags}
+
+    @cached_property
     def tasks(self) -> frozenset[str]:
         """The Hub's tasks that decide which class transformers loads."""
         return frozenset(

@@ -70,10 +70,21 @@ def describe_run(files: Iterable[FileVerdict]) -> str:
     return f"{subject} {text}{_name_precision(checkpoints)}{''.join(more)}"
 
 
+_TITLES = {
+    "flax": "Flax",
+    "keras-jax": "Keras on JAX",
+    "keras-torch": "Keras on PyTorch",
+    "litert": "LiteRT",
+    "none": "no backend",
+    "torch-export": "torch.export",
+}
+"""Backend that is no framework of the taxonomy -> title."""
+
+
 def describe_backend(label: str) -> str:
     """Return a backend's title; `label`: its name, with the device if that is not the CPU."""
     name, _, device = label.partition(" ")
-    title = "no backend" if name == "none" else taxonomy().titles.get(name, name)
+    title = _TITLES.get(name) or taxonomy().titles.get(name, name)
     return " ".join(filter(None, (title, device)))
 
 

@@ -230,7 +230,10 @@ def _check_answered(name: str, request: ReportRequest, sections: Sequence[Sectio
     unlimited = {None} if request.by else {None, "month", "year"}
     groupings = {section.by for section in sections} - unlimited
     if request.by is not None and request.by not in groupings:
-        raise InvalidRequestError(f"The report {name} cannot be grouped by {request.by}.")
+        reason = f" The models of {request.year} have no dates: choose a later year."
+        raise InvalidRequestError(
+            f"The report {name} cannot be grouped by {request.by}.{reason * is_undated}"
+        )
     if request.top is not None and not groupings:
         raise InvalidRequestError(
             f"The report {name} shows no groups, so ",

@@ -55,6 +55,7 @@ def run_refused(db, *arguments):
         (("parity", "setp"), "Did you mean 'setup'"),
         (("claims", "--formt", "md"), "Did you mean '--format'"),
         (("frameworks", "pytroch"), "Did you mean 'pytorch'"),
+        (("frameworks", "tf"), "Did you mean 'tensorflow'"),
         (("report", "--yer", "2022"), "Did you mean '--year'"),
         (("report", "--by", "tasks"), "Did you mean 'task'"),
         (("trend", "--weight", "download"), "Did you mean 'downloads'"),
@@ -72,6 +73,8 @@ def test_mistyped_words_get_a_hint(arguments, hint):
     ("arguments", "code", "hint"),
     [
         (("report", "--frameworks", "tensorflo"), 2, "Did you mean 'tensorflow'"),
+        (("report", "--frameworks", "TF"), 2, "Did you mean 'tensorflow'"),
+        (("query", "concentration", "--param", "framework=tf"), 2, "Did you mean 'tensorflow'"),
         (("report", "--name", "overvew"), 11, "Did you mean 'overview'"),
         (("report", "--snapshot", "9"), 7, "There is no snapshot 9. Snapshots: 1"),
         (("query", "concentraton"), 2, "Did you mean 'concentration'"),

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 import hfscan
 from hfscan.cli import cli
-from hfscan.errors import NotFoundError
+from hfscan.errors import InvalidRequestError, NotFoundError
 from hfscan.scope import Scope
 from hfscan.store import NewSnapshot, Store, ingest_files
 
@@ -158,6 +158,8 @@ def test_year_before_the_cutoff_counts_nothing(db):
     ):
         page = plain(ask(db, "report", "--year", 2021, "--format", "html", *options))
         assert tile in page.partition('class="highlights"')[2].partition("</ul>")[0]
+    with pytest.raises(InvalidRequestError, match=r"by task. The models of 2021 have no dates"):
+        ask(db, "report", "--year", 2021, "--by", "task")
     assert "Existing at the end of 2021" not in text
     with (
         hfscan.open_database(db) as database,

@@ -288,5 +288,5 @@ def _find_problem_of_selection(selection: Mapping[str, Any]) -> str | None:
     frameworks = selection.get("framework", [])
     for framework in frameworks if isinstance(frameworks, list) else [frameworks]:
         if framework not in taxonomy().titles:
-            return unknown("framework", str(framework), list(taxonomy().titles))
+            return unknown("framework", framework, taxonomy().titles, taxonomy().names_by_tag)
     return None
