@@ -3,7 +3,7 @@
 -- param frameworks VARCHAR[] = pytorch,tensorflow : the frameworks compared, with a class each; all: every framework and runtime
 -- param since TIMESTAMP = NULL : only models created at or after this time (UTC)
 -- param until TIMESTAMP = NULL : only models created before this time (UTC)
--- param cutoff VARCHAR = included : models at the creation-date cutoff: included, excluded or only
+-- param cutoff VARCHAR = included : models at the creation-date cutoff: included, excluded or only; excluded by default where since is given
 -- param weight VARCHAR = models : models: each counts once; downloads: by its 30-day downloads
 -- param by VARCHAR = NULL : the grouping, with the total first; NULL for the total only
 -- param by_cluster BOOLEAN = false : of a sample, a row for each range of creation time that was drawn

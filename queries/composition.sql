@@ -5,7 +5,7 @@
 -- param min_downloads INTEGER = 0 : only models with at least this many downloads in 30 days
 -- param since TIMESTAMP = NULL : only models created at or after this time (UTC)
 -- param until TIMESTAMP = NULL : only models created before this time (UTC)
--- param cutoff VARCHAR = included : models at the creation-date cutoff: included, excluded or only
+-- param cutoff VARCHAR = included : models at the creation-date cutoff: included, excluded or only; excluded by default where since is given
 -- param account_groups JSON = {} : account -> its group, such as a country, for the grouping by account_group; the groups of other accounts are unknown
 -- param per VARCHAR = all : shares of all models, or of those created in each year or month
 -- param top INTEGER = NULL : keep this many of the largest groups; the rest becomes '(other)'

@@ -6,7 +6,7 @@
 -- param transformers INTEGER = NULL : the release of transformers that loadable assumes; NULL: the newest at the time of the snapshot
 -- param since TIMESTAMP = NULL : only models created at or after this time (UTC)
 -- param until TIMESTAMP = NULL : only models created before this time (UTC)
--- param cutoff VARCHAR = included : models at the creation-date cutoff: included or excluded
+-- param cutoff VARCHAR = included : models at the creation-date cutoff: included or excluded; excluded by default where since is given
 -- param weight VARCHAR = models : models: each counts once; downloads: by its 30-day downloads
 -- param top INTEGER = 20 : number of accounts to return
 -- values framework: <frameworks>

@@ -6,7 +6,7 @@
 -- param since TIMESTAMP = NULL : only models created at or after this time (UTC)
 -- param until TIMESTAMP = NULL : only models created before this time (UTC)
 -- param tag VARCHAR = NULL : only models with this tag; ending in a colon, with any tag of that prefix (arxiv:)
--- param cutoff VARCHAR = included : models at the creation-date cutoff: included, excluded or only
+-- param cutoff VARCHAR = included : models at the creation-date cutoff: included, excluded or only; excluded by default where since is given
 -- param weight VARCHAR = models : models: each counts once; downloads: by its 30-day downloads; authors: each author counts once in each group, split over their models there that support the frameworks; a model without an account is an author of its own
 -- param exclude_top_authors INTEGER = 0 : leave out this many authors, those with the most models that support the frameworks; by downloads, those whose models have the most; a model without an account is an author of its own
 -- param by VARCHAR = NULL : the grouping, one row per group; NULL for no groups

@@ -3,7 +3,7 @@
 -- param weight VARCHAR = models : models: each derivative counts once; downloads: by its 30-day downloads
 -- param since TIMESTAMP = NULL : only derivatives created at or after this time (UTC)
 -- param until TIMESTAMP = NULL : only derivatives created before this time (UTC)
--- param cutoff VARCHAR = included : models at the creation-date cutoff: included, excluded or only
+-- param cutoff VARCHAR = included : models at the creation-date cutoff: included, excluded or only; excluded by default where since is given
 -- param top INTEGER = 20 : number of families to return
 -- values weight: models, downloads
 -- values cutoff: included, excluded, only

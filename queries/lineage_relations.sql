@@ -4,7 +4,7 @@
 -- param relations VARCHAR = named : relations as the models name them, or where they name none inferred from their tags
 -- param since TIMESTAMP = NULL : only models created at or after this time (UTC)
 -- param until TIMESTAMP = NULL : only models created before this time (UTC)
--- param cutoff VARCHAR = included : models at the creation-date cutoff: included, excluded or only
+-- param cutoff VARCHAR = included : models at the creation-date cutoff: included, excluded or only; excluded by default where since is given
 -- values weight: models, downloads
 -- values relations: named, inferred
 -- values cutoff: included, excluded, only

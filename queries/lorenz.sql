@@ -5,7 +5,7 @@
 -- param points INTEGER = 20 : equal steps from none to all; at the upper end there are four more
 -- param since TIMESTAMP = NULL : only models created at or after this time (UTC)
 -- param until TIMESTAMP = NULL : only models created before this time (UTC)
--- param cutoff VARCHAR = included : models at the creation-date cutoff: included, excluded or only
+-- param cutoff VARCHAR = included : models at the creation-date cutoff: included, excluded or only; excluded by default where since is given
 -- values weight: downloads, downloads_all_time, likes
 -- values per: model, author, library, family
 -- values cutoff: included, excluded, only

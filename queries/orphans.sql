@@ -5,7 +5,7 @@
 -- param min_downloads INTEGER = 0 : only models with at least this many downloads in 30 days
 -- param since TIMESTAMP = NULL : only models created at or after this time (UTC)
 -- param until TIMESTAMP = NULL : only models created before this time (UTC)
--- param cutoff VARCHAR = included : models at the creation-date cutoff: included, excluded or only
+-- param cutoff VARCHAR = included : models at the creation-date cutoff: included, excluded or only; excluded by default where since is given
 -- param top INTEGER = 20 : with groups, return this many of the largest
 -- values by: author, task, library, license, year, model
 -- values weight: models, downloads, downloads_all_time, likes

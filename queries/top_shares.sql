@@ -6,7 +6,7 @@
 -- param under INTEGER = 200 : count those with fewer than this
 -- param since TIMESTAMP = NULL : only models created at or after this time (UTC)
 -- param until TIMESTAMP = NULL : only models created before this time (UTC)
--- param cutoff VARCHAR = included : models at the creation-date cutoff: included, excluded or only
+-- param cutoff VARCHAR = included : models at the creation-date cutoff: included, excluded or only; excluded by default where since is given
 -- values weight: downloads, downloads_all_time, likes
 -- values per: model, author, library, family
 -- values cutoff: included, excluded, only

@@ -224,7 +224,7 @@ def _note_conditions(
 
     if query.reads_census:
         note(describe_snapshot(view.snapshot))
-    for text in describe_parameters({**query.defaults, **parameters}):
+    for text in describe_parameters(query.fill_defaults(parameters)):
         note(f"{text} To change one: --param NAME=VALUE")
 
 

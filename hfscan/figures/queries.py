@@ -165,6 +165,17 @@ class Query:
         """Parameter -> its default, as text; None for NULL."""
         return {parameter.name: parameter.default for parameter in self.parameters}
 
+    def fill_defaults(self, parameters: Mapping[str, object]) -> dict[str, object]:
+        """Return the value of every parameter: the given one, else its default.
+
+        In a period with a start, models at the cutoff are excluded by default: they may be older.
+        """
+        values: dict[str, object] = {**self.defaults, **parameters}
+        is_started = values.get("since") is not None
+        if is_started and "cutoff" in self.defaults and "cutoff" not in parameters:
+            values["cutoff"] = "excluded"
+        return values
+
     @property
     def reads_census(self) -> bool:
         """True if it is about the models of one snapshot."""
@@ -245,9 +256,9 @@ class Query:
                     if declared
                     else f"{self.name or 'Your own SQL'} takes no parameters, but got {name}."
                 )
+        given = self.fill_defaults(parameters)
         values = {
-            name: parameter.convert(parameters.get(name, parameter.default), known)
-            for name, parameter in declared.items()
+            name: parameter.convert(given[name], known) for name, parameter in declared.items()
         }
         if values.get("definition") == "loadable" and values.get("transformers", 0) is None:
             raise InvalidRequestError(

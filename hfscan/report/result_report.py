@@ -86,7 +86,7 @@ def query_section(
     if is_per_snapshot:
         chart = _series_chart(query, columns)
     reference = QueryRef(query.name, parameters, snapshot, per_snapshot=is_per_snapshot)
-    values = {**query.defaults, **parameters}
+    values = query.fill_defaults(parameters)
     return Section(
         name=query.name or "result",
         title=query.title or "Result of a query",

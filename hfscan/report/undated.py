@@ -67,7 +67,7 @@ def format_undated_year(report: Report) -> str:
     models = "model" if row["population_max"] == 1 else "models"
     scope = (
         f"{_describe_not_counted(report.request)} Of the {_format_bounds(row, 'population')} "
-        f"{models} that may have been created in {report.request.year},"
+        f"{models} {_describe_age(report.request, row)},"
     )
     supported = f"support {any_framework(list(names.values()))}."
     if len(names) == 1:  # nothing to be compared with
@@ -83,11 +83,10 @@ def format_undated_year(report: Report) -> str:
             f"{supported} Of these, {', '.join(parts[:-1])} and {parts[-1]}."
         )
     undated = row["population_max"] - row["population_min"]
+    if _are_all_undated(row):
+        return f"{answer} How many of them are of {report.request.year} is unknown."
     if not undated:
-        is_answer = not row["undated_total"]
-        return (
-            answer if is_answer else f"{answer} How many are of {report.request.year} is unknown."
-        )
+        return answer
     return (
         f"{answer} The creation date of {format_number(undated)} is unknown: the lower numbers "
         "leave these out."
@@ -99,13 +98,15 @@ def list_undated_highlights(report: Report) -> Iterator[dict[str, str]]:
     supporting = f"that support {any_framework(list(report.frameworks.values()))}"
     for row in find_undated_rows(report):
         models = _format_bounds(row, "models")
+        small = f"models {_describe_age(report.request, row)}"
         is_share = row["share_max"] is not None
+        if is_share:
+            small = f"{models} of {_format_bounds(row, 'total')} models {supporting}"
+            small += ", all older than the Hub's dates" * _are_all_undated(row)
         yield {
             "big": _format_shares(row, "share") if is_share else models,
             "label": class_label(row["name"], row["framework"], report.frameworks),
-            "small": f"{models} of {_format_bounds(row, 'total')} models {supporting}"
-            if is_share
-            else f"models that may be of {report.request.year}",
+            "small": small,
         }
 
 
@@ -135,10 +136,23 @@ def describe_undated_total(section: Section, titles: Sequence[str]) -> str | Non
     if section.query != "creation_cutoff" or not section.rows or len(titles) == 1:
         return None
     row = describe_older_models(section.rows[0])
+    which = "older models" if _are_all_undated(row) else "models that may be of the year"
     return (
-        f"The shares describe {_format_shares(row, 'coverage')} of the models that may be of the "
-        f"year: the {_format_bounds(row, 'total')} that support {any_framework(titles)}."
+        f"The shares describe {_format_shares(row, 'coverage')} of the {which}: the "
+        f"{_format_bounds(row, 'total')} that support {any_framework(titles)}."
     )
+
+
+def _are_all_undated(row: Row) -> bool:
+    """Return whether a row of `describe_older_models` is about the older models as a whole."""
+    is_all = row["population_min"] == row["population_max"]
+    return is_all and bool(row["undated_total"])
+
+
+def _describe_age(request: ReportRequest, row: Row) -> str:
+    if _are_all_undated(row):
+        return "older than the Hub's dates"
+    return f"that may have been created in {request.year}"
 
 
 def _describe_not_counted(request: ReportRequest) -> str:

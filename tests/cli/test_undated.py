@@ -67,3 +67,21 @@ def test_models_at_the_cutoff_are_not_counted_as_2022(tmp_path, run_command):
             }  # fmt: skip
     run_command("report", "--out", "chart.svg")
     assert ">(older)</text>" in (tmp_path / "chart.svg").read_text("utf-8")
+
+
+def test_queries_of_a_period_leave_out_undated_models_as_the_report_does(tmp_path, run_command):
+    older = {"id": "c/older", "tags": ["pytorch"], "createdAt": "2022-03-02T23:29:04.000Z"}
+    (tmp_path / "d.jsonl").write_text("\n".join(map(json.dumps, [DATED_MODEL, older])))
+    run_command("import", "d.jsonl", "--observed-at", "2024-07-11")
+    of_2022 = ("--param", "since=2022-01-01", "--param", "until=2023-01-01")
+
+    def count(*parameters: str) -> tuple[int, bool]:
+        arguments = ("query", "exclusivity", *parameters)
+        (row, *_) = json.loads(run_command(*arguments, "--format", "json"))
+        noted = CliRunner().invoke(cli, arguments).stderr
+        return row["numerator"], "cutoff = excluded" in noted
+
+    assert count() == (2, False)
+    assert count(*of_2022) == (1, True)
+    assert count("--param", "until=2023-01-01") == (2, False)  # the older models existed then
+    assert count(*of_2022, "--param", "cutoff=included") == (2, False)

@@ -138,23 +138,23 @@ def test_year_after_every_snapshot_is_refused(db):
 def test_year_before_the_cutoff_counts_nothing(db):
     text = plain(ask(db, "report", "--full", "--year", 2021))
     assert "The Hub has no creation dates for 2021." in text
-    assert "Of the 1 model that may have been created in 2021, 1 (100.0 %)" in text
+    assert "Of the 1 model older than the Hub's dates, 1 (100.0 %)" in text
     assert "support PyTorch or TensorFlow. Of these, 1 (100.0 %) support PyTorch only" in text
-    assert "How many are of 2021 is unknown." in text
+    assert "How many of them are of 2021 is unknown." in text
     assert "At least At most" in text  # the bounds of the year are in the table
     assert "A model counts as PyTorch or TensorFlow if" in text
-    assert "% of the models that may be of the year: the 1 that support PyTorch or" in text
+    assert "% of the older models: the 1 that support PyTorch or" in text
     summary = plain(ask(db, "report", "--year", 2021))
     assert "models. Definition: " in summary
     assert "Coverage The shares describe" in summary
     assert "First commits date the older models: hfscan backfill-dates." in summary
     assert "Created in 2021" not in text
     alone = plain(ask(db, "report", "--full", "--year", 2021, "--frameworks", "pytorch"))
-    assert "created in 2021, 1 support PyTorch. How many are of 2021 is unknown." in alone
+    assert "Of the 1 model older than the Hub's dates, 1 support PyTorch. How many of" in alone
     assert "100.0 %" not in alone
     for options, tile in (
         ((), "<small>1 of 1 models that support PyTorch or TensorFlow"),
-        (("--frameworks", "pytorch"), "<small>models that may be of 2021"),
+        (("--frameworks", "pytorch"), "<small>models older than the Hub"),
     ):
         page = plain(ask(db, "report", "--year", 2021, "--format", "html", *options))
         assert tile in page.partition('class="highlights"')[2].partition("</ul>")[0]

@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 WITHOUT_MODELS = {"snapshots", "claims"}  # read no models of this database
 READ_COMMANDS = {
     "report": ("report",),
-    "trend": ("trend",),
+    "trend": ("trend", "--weight", "downloads"),
     "query": ("query", "FROM census"),
     "explain": ("explain", "a1/m1"),
     "export": ("export", "out"),

@@ -30,7 +30,7 @@ def test_unknown_is_left_out_of_every_denominator(import_rows):
         for row in view.run("exclusivity", {"frameworks": list(frameworks), "by": "library"})
     }
     assert groups == {"x", "(unknown)", "(none)"}
-    rows = view.run("formats", {"per": "all", "cutoff": "included"})
+    rows = view.run("formats", {"per": "all", "cutoff": "included", "definition": "tag"})
     assert {(row["framework"], row["numerator"], row["denominator"]) for row in rows} == {
         ("pytorch", 3, 4)
     }
