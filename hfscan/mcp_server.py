@@ -127,14 +127,20 @@ class _Tools:
             restrict(store, memory=_MEMORY, disk=_DISK, is_exclusive=True),
         ):
             view = SnapshotView.latest(store, snapshot=snapshot)
-            result = run_query(store, view, find_query(query), parameters or {})
+            named = find_query(query, on_one_snapshot=snapshot is not None)
+            result = run_query(store, view, named, parameters or {})
             most = max(1, min(limit, _MOST_ROWS))
             found = [
                 dict(zip(result.columns, row, strict=True))
                 for row in itertools.islice(result.rows, most)
             ]
+            sources = [
+                {"id": source.id, "observed_to": source.observed_to}
+                for source in result.compared.values() or (view.snapshot,)
+            ]
             return {
-                "snapshot": {"id": view.snapshot.id, "observed_to": view.snapshot.observed_to},
+                "snapshot": sources[-1],
+                **({"compared_with": sources[0]} if result.compared else {}),
                 "rows": found,
                 "has_more_rows": next(result.rows, None) is not None,
             }

@@ -1,7 +1,7 @@
 -- title: Changes between two snapshots
 -- answers: How many models were kept, added, removed, renamed or changed, and how many gained or lost a framework?
--- param earlier INTEGER = 1 : the snapshot to start from
--- param later INTEGER = 2 : the snapshot to compare with
+-- param earlier INTEGER = NULL : the snapshot to start from; NULL: the one before `later`
+-- param later INTEGER = NULL : the snapshot to compare with; NULL: the newest
 -- param frameworks VARCHAR[] = pytorch,tensorflow : the frameworks, formats or runtimes to distinguish
 -- values earlier: <snapshots>
 -- values later: <snapshots>

@@ -1,7 +1,7 @@
 -- title: Download counters that cannot be right
 -- answers: Between two snapshots, how many download counters stood still, went back, or contradict each other?
--- param earlier INTEGER = 1 : the snapshot to compare with
--- param later INTEGER = 2 : the snapshot to check
+-- param earlier INTEGER = NULL : the snapshot to compare with; NULL: the one before `later`
+-- param later INTEGER = NULL : the snapshot to check; NULL: the newest
 -- param least_downloads INTEGER = 100 : 30-day downloads of a model whose count should change every day
 -- param least_models INTEGER = 100 : models that a measure needs
 -- param stale_days INTEGER = 31 : days after which an all-time count that did not move means no downloads

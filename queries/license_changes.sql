@@ -1,7 +1,7 @@
 -- title: Licence changes between two snapshots
 -- answers: Which licence became which, by models and by downloads?
--- param earlier INTEGER = 1 : the snapshot to start from
--- param later INTEGER = 2 : the snapshot to compare with
+-- param earlier INTEGER = NULL : the snapshot to start from; NULL: the one before `later`
+-- param later INTEGER = NULL : the snapshot to compare with; NULL: the newest
 -- param unchanged BOOLEAN = false : models that kept their licence, too
 -- param top INTEGER = NULL : return this many of the largest changes; NULL: all
 -- values earlier: <snapshots>

@@ -1,7 +1,7 @@
 -- title: Sudden drops between two snapshots
 -- answers: Which totals of a later snapshot are so much lower that they indicate a fault?
--- param earlier INTEGER = 1 : the snapshot to compare with
--- param later INTEGER = 2 : the snapshot to check
+-- param earlier INTEGER = NULL : the snapshot to compare with; NULL: the one before `later`
+-- param later INTEGER = NULL : the snapshot to check; NULL: the newest
 -- param models_ratio DOUBLE = 0.98 : lowest plausible ratio of the numbers of models
 -- param downloads_ratio DOUBLE = 0.5 : lowest plausible ratio of the sums of 30-day downloads
 -- param tagged_ratio DOUBLE = 0.95 : lowest plausible ratio of the numbers of models with a framework tag

@@ -1,7 +1,7 @@
 -- title: Transitions between two snapshots
 -- answers: Which sets of frameworks or formats did models have in one snapshot, and which in a later one?
--- param earlier INTEGER = 1 : the snapshot to start from
--- param later INTEGER = 2 : the snapshot to compare with
+-- param earlier INTEGER = NULL : the snapshot to start from; NULL: the one before `later`
+-- param later INTEGER = NULL : the snapshot to compare with; NULL: the newest
 -- param frameworks VARCHAR[] = pytorch,tensorflow : the frameworks, formats or runtimes to distinguish
 -- param definition VARCHAR = best : the evidence that a model has one: tag (Hub tags), weights (weight files), loadable or best (evidence)
 -- param transformers INTEGER = NULL : the release of transformers that loadable assumes; NULL: the newest at the time of the snapshot

@@ -114,7 +114,10 @@ def test_tools_refuse_writes_files_and_unknown_names(db, tmp_path):
                 assert message in await call("query", query=sql)
             assert "no model 'ann/9'" in await call("explain", model="ann/9")
             assert "no section 'x'" in await call("report", section="x")
+            assert "the database has one" in await call("query", query="changes")
             # arguments, not options of the command line
+            message = await call("query", query="changes", snapshot=1)
+            assert "use the parameters earlier and later" in message
             message = await call("report", name="claims", year=2022)
             assert "It cannot be combined with year, snapshot, as_of or other filters" in message
             result = await call("query", query="SELECT count(*) AS n FROM snapshots")

@@ -287,16 +287,17 @@ class Database:
         if per_snapshot and snapshot is not None:
             raise InvalidRequestError("snapshot and per_snapshot exclude each other. Give one.")
         view = SnapshotView.latest(self._store, snapshot=snapshot)
+        named = find_query(name, on_one_snapshot=snapshot is not None)
         if not is_query_name(name):
             if per_snapshot:
                 raise InvalidRequestError("per_snapshot runs a named query, not your own SQL.")
             with restrict(self._store):
-                result = run_query(self._store, view, find_query(name), parameters)
+                result = run_query(self._store, view, named, parameters)
                 rows = (dict(zip(result.columns, row, strict=True)) for row in result.rows)
                 return Records(rows, result.columns)
         columns = view.list_columns(name, parameters)
         if per_snapshot:
-            found = run_per_snapshot(self._store, load(name), parameters)
+            found = run_per_snapshot(self._store, named, parameters)
             return Records(found, ["snapshot", "observed_at", "flags", *columns])
         return Records(view.run(name, parameters), columns)
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -24,7 +24,7 @@ from hfscan.scope import DEFAULT_FRAMEWORKS
 if TYPE_CHECKING:
     from hfscan.figures import AccountGroups, Query, SnapshotView
     from hfscan.report import Section
-    from hfscan.store import Store
+    from hfscan.store import Snapshot, Store
 
 _DEFAULT_LIMIT = 1_000  # rows, in formats for people
 _COUNTED = 1_000_000  # further rows that are counted
@@ -160,16 +160,18 @@ def command(
             return
         view = selector.select(store)
         try:
-            named = find_query(query)
+            named = find_query(query, on_one_snapshot=selector.is_given)
             with show_activity(_ACTIVITY):
                 result = run_query(store, view, named, parameters)
             if target.is_report:
                 first = itertools.islice(result.rows, limit or _DEFAULT_LIMIT)
-                section = query_section(named, result.columns, first, parameters, view.snapshot.id)
-                _write_page(section, view, target)
+                section = query_section(
+                    named, result.columns, first, parameters, view.snapshot.id, result.compared
+                )
+                _write_page(section, view, target, result.compared.values())
             else:
                 if is_name and target.format in TABLE_FORMATS:
-                    _note_conditions(named, parameters, view)
+                    _note_conditions(named, parameters, view, result.compared)
                 _write(result.columns, result.rows, target, limit)
         except InvalidRequestError as error:
             # indented, so that quoted lines cannot pass for a message
@@ -209,14 +211,17 @@ def _run_per_snapshot(
     if target.is_report:
         columns = tuple(rows[0]) if rows else ()
         values = (tuple(row.values()) for row in rows)
-        section = query_section(query, columns, values, parameters, None)
+        section = query_section(query, columns, values, parameters, None, {})
         _write_page(section, selector.select(store), target)
     else:
         write_text(lambda out: write_rows(target.format, rows, out), target.format, target.path)
 
 
 def _note_conditions(
-    query: Query, parameters: Mapping[str, str | None], view: SnapshotView
+    query: Query,
+    parameters: Mapping[str, str | None],
+    view: SnapshotView,
+    compared: Mapping[str, Snapshot],
 ) -> None:
     """Say which snapshot a result is of, and with which parameters, also those not given."""
     from hfscan.report.provenance import describe_snapshot
@@ -224,17 +229,24 @@ def _note_conditions(
 
     if query.reads_census:
         note(describe_snapshot(view.snapshot))
-    for text in describe_parameters(query.fill_defaults(parameters)):
+    for text in describe_parameters(query.fill_defaults(parameters), compared):
         note(f"{text} To change one: --param NAME=VALUE")
 
 
-def _write_page(section: Section, view: SnapshotView, target: ResultTarget) -> None:
+def _write_page(
+    section: Section,
+    view: SnapshotView,
+    target: ResultTarget,
+    snapshots: Iterable[Snapshot] = (),
+) -> None:
     """Write a result as a page, or its chart."""
     from hfscan.report.result_report import new_result_report
 
     names = section.parameters.get("frameworks")
     compared = tuple(names.split(",")) if isinstance(names, str) else DEFAULT_FRAMEWORKS
-    report = new_result_report(view, "query", section.title, [section], frameworks=compared)
+    report = new_result_report(
+        view, "query", section.title, [section], frameworks=compared, compared=snapshots
+    )
     write_report_file(report, target)
 
 

@@ -21,7 +21,7 @@ from typing import Any
 from hfscan.errors import InvalidRequestError, NotFoundError
 from hfscan.frameworks import taxonomy
 from hfscan.paths import data_dir
-from hfscan.store import COUNTS, Store, macros
+from hfscan.store import COUNTS, Snapshot, Store, choose_pair, macros, require_snapshots
 from hfscan.suggest import unknown
 from hfscan.timestamps import to_utc_naive
 
@@ -181,6 +181,12 @@ class Query:
         """True if it is about the models of one snapshot."""
         return not _list_words(self.sql).isdisjoint(_list_names_with("census"))
 
+    @property
+    def compares_snapshots(self) -> bool:
+        """True if its parameters `earlier` and `later` are the snapshots that it reads."""
+        named = {one.name for one in self.parameters if "<snapshots>" in one.values}
+        return {"earlier", "later"} <= named
+
     def count_columns(self, parameters: Mapping[str, Any]) -> list[str]:
         """Return the columns of downloads or likes that it uses with these parameters."""
         weight = parameters.get("weight", self.defaults.get("weight"))
@@ -232,14 +238,33 @@ class Query:
         ]
 
     def bind(self, store: Store, parameters: Mapping[str, object]) -> dict[str, object]:
-        """Return all parameters, checked against the database. Raises: see `check_parameters`."""
+        """Return all parameters, checked against the database, with the snapshots to compare.
+
+        Raises what `check_parameters` and `choose_pair` raise.
+        """
         named = {name for parameter in self.parameters for name in parameter.values}
         known = {
             name: [str(value) for (value,) in store.execute(sql).fetchall()]
             for name, sql in _PLACEHOLDERS.items()
             if name in named
         }
-        return self.check_parameters(parameters, known)
+        values = self.check_parameters(parameters, known)
+        if self.compares_snapshots:
+            earlier, later = self._choose_compared(store, values)
+            values |= {"earlier": earlier.id, "later": later.id}
+        return values
+
+    def _choose_compared(
+        self, store: Store, values: Mapping[str, Any]
+    ) -> tuple[Snapshot, Snapshot]:
+        snapshots = require_snapshots(store)
+        earlier, later = values["earlier"], values["later"]
+        if len(snapshots) == 1 and None in (earlier, later):
+            raise NotFoundError(
+                f"{self.name or 'Your own SQL'} compares two snapshots, and the database has one. "
+                "Import or crawl another."
+            )
+        return choose_pair(snapshots, earlier, later)
 
     def check_parameters(
         self, parameters: Mapping[str, object], known: Mapping[str, Sequence[str]]

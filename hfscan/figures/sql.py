@@ -4,10 +4,10 @@ import contextlib
 import re
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Event, Thread
-from typing import Any
+from typing import Any, cast
 
 import duckdb
 from duckdb import StatementType
@@ -18,7 +18,7 @@ from hfscan.figures.queries import Query, convert_decimals, is_query_name, load
 from hfscan.figures.view import SnapshotView
 from hfscan.interrupt import REPEAT_SECONDS
 from hfscan.sql import identifier
-from hfscan.store import Store
+from hfscan.store import Snapshot, Store, list_snapshots
 from hfscan.suggest import did_you_mean
 
 GIB = 1 << 30
@@ -55,21 +55,34 @@ _TEXT_TYPES = frozenset({
 
 @dataclass(frozen=True)
 class Result:
-    """The result of a query: unique column names, and rows that can be read once."""
+    """The result of a query: unique column names, and rows that can be read once.
+
+    `compared`: parameter -> snapshot, `earlier` and `later`, of a query that compares two.
+    """
 
     columns: tuple[str, ...]
     rows: Iterator[tuple[Any, ...]]
+    compared: Mapping[str, Snapshot] = field(default_factory=dict)
 
 
-def find_query(text: str) -> Query:
-    """Return the query with a name, or that of SQL. Raises InvalidRequestError.
+def find_query(text: str, *, on_one_snapshot: bool = False) -> Query:
+    """Return the query with a name, or that of SQL.
 
     Of a header in the user's SQL, title and parameters count; its columns and chart would need
-    those of hfscan's queries.
+    those of hfscan's queries. `on_one_snapshot`: the user selected one. Raises InvalidRequestError
+    on an unknown name, and where the query compares two snapshots, so that one has no effect.
     """
     if is_query_name(text):
-        return load(text)
-    return replace(Query.from_sql(text), chart=None, columns={})
+        query = load(text)
+    else:
+        query = replace(Query.from_sql(text), chart=None, columns={})
+    if on_one_snapshot and query.compares_snapshots:
+        raise InvalidRequestError(
+            f"{query.name or 'Your own SQL'} compares two snapshots. To choose them, use ",
+            Wording("--param earlier=ID and --param later=ID", "the parameters earlier and later"),
+            ".",
+        )
+    return query
 
 
 def run_query(
@@ -81,10 +94,14 @@ def run_query(
     """
     view.bind_census()
     values = query.bind(store, view.add_release(query, parameters))
+    compared = {}
+    if query.compares_snapshots:
+        snapshots = {snapshot.id: snapshot for snapshot in list_snapshots(store)}
+        compared = {name: snapshots[cast("int", values[name])] for name in ("earlier", "later")}
     result = run_sql(store, query.sql, values)
     if query.name:
-        result = Result(result.columns, map(convert_decimals, result.rows))
-    return result
+        result = replace(result, rows=map(convert_decimals, result.rows))
+    return replace(result, compared=compared)
 
 
 def run_sql(store: Store, sql: str, parameters: Mapping[str, object] | None = None) -> Result:

@@ -9,7 +9,7 @@ from hfscan.figures import Figure, Query, SnapshotView, load
 from hfscan.frameworks import taxonomy
 from hfscan.report.caveats import explain_estimates, explain_flags, explain_small
 from hfscan.report.dependence import explain_dependence, explain_dependent_rows
-from hfscan.report.format import DEFINITION_LABELS
+from hfscan.report.format import DEFINITION_LABELS, format_time
 from hfscan.report.model import CustomText, QueryRef, Report, ReportRequest, Row, Section
 from hfscan.report.sentences import format_totals
 from hfscan.report.shares import explain_shares
@@ -29,8 +29,12 @@ def new_result_report(
     *,
     frameworks: tuple[str, ...] = DEFAULT_FRAMEWORKS,
     notes: Iterable[str] = (),
+    compared: Iterable[Snapshot] = (),
 ) -> Report:
-    """Return a report of sections on one snapshot; the first finding is its title."""
+    """Return a report of sections on one snapshot, or on those `compared`.
+
+    The first finding is its title.
+    """
     titles = view.find_titles(frameworks)
     sections = tuple(_add_limits(section, titles, view.snapshot) for section in sections)
     used = {
@@ -47,7 +51,7 @@ def new_result_report(
         request=ReportRequest(frameworks=frameworks),
         frameworks=titles,
         titles=taxonomy().titles,
-        snapshots=tuple(snapshots) or (view.snapshot,),
+        snapshots=tuple(compared) or tuple(snapshots) or (view.snapshot,),
         notes=tuple(notes),
         text=CustomText(title),
     )
@@ -78,15 +82,20 @@ def query_section(
     rows: Iterable[Sequence[Any]],
     parameters: Mapping[str, object],
     snapshot: int | None,
+    compared: Mapping[str, Snapshot],
 ) -> Section:
-    """Return the section of a query's result. `snapshot` None: it ran over each snapshot."""
+    """Return the section of a query's result.
+
+    `snapshot` None: it ran over each snapshot. `compared`: as in `Result`.
+    """
     is_named = query.name != ""
     chart, is_per_snapshot = query.chart, snapshot is None
     result = tuple(dict(zip(columns, row, strict=True)) for row in rows)
     if is_per_snapshot:
         chart = _series_chart(query, columns)
-    reference = QueryRef(query.name, parameters, snapshot, per_snapshot=is_per_snapshot)
+    parameters = {**parameters, **{name: one.id for name, one in compared.items()}}
     values = query.fill_defaults(parameters)
+    reference = QueryRef(query.name, parameters, snapshot, per_snapshot=is_per_snapshot)
     return Section(
         name=query.name or "result",
         title=query.title or "Result of a query",
@@ -97,17 +106,26 @@ def query_section(
         formats=query.columns,
         parameters=values,
         chart=chart,
-        paragraphs=describe_parameters(values),
+        paragraphs=describe_parameters(values, compared),
         queries=(reference,) if is_named else (),
         is_own_sql=not is_named,
     )
 
 
-def describe_parameters(values: Mapping[str, object]) -> tuple[str, ...]:
-    """Return with which parameters a query ran, as a paragraph; none where it has none."""
+def describe_parameters(
+    values: Mapping[str, object], compared: Mapping[str, Snapshot]
+) -> tuple[str, ...]:
+    """Return with which parameters a query ran, as a paragraph; none where it has none.
+
+    `compared`: as in `Result`; their days are said.
+    """
+    days = {
+        name: f"{snapshot.id} ({format_time(snapshot.observed_to)})"
+        for name, snapshot in compared.items()
+    }
     given = [
         f"{name} = {value}"
-        for name, value in values.items()
+        for name, value in (dict(values) | days).items()
         if value is not None and name != "account_groups"
     ]
     return (f"Parameters: {', '.join(given)}.",) if given else ()

@@ -16,6 +16,7 @@ from hfscan.store.snapshots import (
     NewSnapshot,
     Snapshot,
     Unreadable,
+    choose_pair,
     choose_snapshot,
     delete_snapshots,
     explain_empty,
@@ -28,8 +29,8 @@ from hfscan.store.snapshots import (
 
 __all__ = [
     "COUNTS", "CreationDate", "ImportedDates", "Ingested", "Macro", "NewSnapshot", "Snapshot",
-    "Store", "Unreadable", "choose_snapshot", "contains_all", "delete_snapshots", "explain_empty",
-    "export_history", "find_full_crawl", "import_dates", "import_history", "ingest_files",
-    "latest_snapshot", "list_missing_dates", "list_snapshots", "macros",
+    "Store", "Unreadable", "choose_pair", "choose_snapshot", "contains_all", "delete_snapshots",
+    "explain_empty", "export_history", "find_full_crawl", "import_dates", "import_history",
+    "ingest_files", "latest_snapshot", "list_missing_dates", "list_snapshots", "macros",
     "mark_incomplete", "record_dates", "require_snapshots",
 ]  # fmt: skip

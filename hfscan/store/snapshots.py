@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from hfscan.errors import NotFoundError, Wording, option
+from hfscan.errors import InvalidRequestError, NotFoundError, Wording, option
 from hfscan.objectid import CUTOFF_START
 from hfscan.paths import journal_dir
 from hfscan.scope import Scope
@@ -238,6 +238,52 @@ def latest_snapshot(
             candidate.observed_to,
             candidate.id,
         ),
+    )
+
+
+def choose_pair(
+    snapshots: Iterable[Snapshot], earlier: int | None, later: int | None
+) -> tuple[Snapshot, Snapshot]:
+    """Return two snapshots to compare, in the order of their days: those with these ids.
+
+    For None the newest, before or after the other. Those of every model are preferred, then those
+    whose list of models is not known to be incomplete, and those of the same data, real or
+    invented. A snapshot may be compared with itself, if both ids are given. Raises NotFoundError
+    where there is no other, and InvalidRequestError where `earlier` was observed after `later`.
+    """
+    known = sorted(snapshots, key=lambda snapshot: (snapshot.observed_to, snapshot.id))
+    first, last = (
+        None if id_ is None else _candidates(known, id_, None)[0] for id_ in (earlier, later)
+    )
+    if first and last:
+        if first.observed_to > last.observed_to:
+            raise InvalidRequestError(
+                f"Snapshot {first.id} (earlier, {first.observed_to:%Y-%m-%d %H:%M}) was observed "
+                f"after snapshot {last.id} (later, {last.observed_to:%Y-%m-%d %H:%M}). Swap them."
+            )
+        return first, last
+    given = first or last or max(known, key=_rank)
+    place = known.index(given)
+    span = known[place if first else 0 : place if last else None]
+    others = [snapshot for snapshot in span if snapshot is not given]
+    if not others:
+        side = "after" if first else "before"
+        raise NotFoundError(
+            f"No snapshot was observed {side} snapshot {given.id}. {_describe_all(known)}"
+        )
+    other = max(others, key=lambda one: (one.synthetic == given.synthetic, *_rank(one)))
+    return (other, given) if known.index(other) < place else (given, other)
+
+
+def _rank(snapshot: Snapshot) -> tuple[object, ...]:
+    """Return what orders snapshots by how well they serve a comparison."""
+    return (
+        snapshot.covers(None, None),
+        snapshot.is_unfiltered,
+        snapshot.complete is not False or snapshot.kind == "update",
+        "tags" not in snapshot.missing_columns,
+        snapshot.observed_to,
+        snapshot.id,
     )
 
 

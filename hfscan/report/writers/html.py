@@ -235,7 +235,8 @@ def _command(reference: QueryRef) -> str:
     if "figures" in query.defaults:
         return ""
     words = ["hfscan query", query.name]
-    words += [] if reference.snapshot is None else [f"--snapshot {reference.snapshot}"]
+    if reference.snapshot is not None and not query.compares_snapshots:
+        words.append(f"--snapshot {reference.snapshot}")
     words += ["--per-snapshot"] * reference.per_snapshot
     for parameter in query.parameters:
         value = reference.parameters.get(parameter.name)
