@@ -84,7 +84,7 @@ def test_mistyped_words_get_a_hint(arguments, hint):
         (("query", "exclusivity", "--param", "by=tasks"), 2, "Did you mean 'task'"),
         (("query", "exclusivity", "--param", "since=2023-13-01"), 2, "a date, such as"),
         (("query", "concentration", "--param", "top=-1"), 2, "a whole number"),
-        (("query", "changes"), 7, "There is no snapshot '2'. Known: 1."),
+        (("query", "changes"), 7, "compares two snapshots, and the database has one."),
         (("query", "framework_speed", "--param", "backend=pytorhc"), 2, "Did you mean 'pytorch'"),
         (("query", "exclusivity", "--param", "frameworks=tensorfow"), 2, "'tensorflow'"),
         (("query", "concentration", "--param", "top=NULL"), 2, "cannot be NULL"),
