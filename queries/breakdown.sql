@@ -26,8 +26,7 @@ bits AS (
         (SELECT bit_or(mask) FROM compared) AS compared,
         (SELECT count(*) FROM compared) AS number_compared,
         bit_or(1::UBIGINT << bit) FILTER (kind = 'framework') AS frameworks,
-        bit_or(1::UBIGINT << bit) FILTER (kind = 'runtime') AS runtimes,
-        bit_or(1::UBIGINT << bit) FILTER (kind = 'format') AS formats
+        bit_or(1::UBIGINT << bit) FILTER (kind = 'runtime') AS runtimes
     FROM frameworks
 ),
 tally AS (
@@ -67,7 +66,7 @@ placed AS (
                 THEN (SELECT max(place) FROM classes WHERE classes.mask = tally.mask & compared)
             WHEN mask & frameworks <> 0 THEN 102
             WHEN mask & runtimes <> 0 THEN 103
-            WHEN mask & formats <> 0 THEN 104
+            WHEN is_framework_unknown(mask) THEN 104
             WHEN has_files THEN 105
             ELSE 106
         END AS place

@@ -26,11 +26,13 @@ observed AS (
     SELECT
         side,
         CASE WHEN (SELECT yes FROM both_have_ids) THEN _id ELSE id END AS key,
-        mask_by_definition(
-            $definition::VARCHAR, $transformers::INTEGER, tag_mask, weights_mask, loadable_4_mask, loadable_5_mask,
-            best_mask
-        )
-            & (SELECT bit_or(mask) FROM compared) AS supported,
+        known_support(
+            $definition::VARCHAR,
+            mask_by_definition(
+                $definition, $transformers::INTEGER, tag_mask, weights_mask, loadable_4_mask, loadable_5_mask, best_mask
+            ),
+            (SELECT bit_or(mask) FROM compared)
+        ) AS supported,
         CASE $by::VARCHAR
             WHEN 'library' THEN named_or_none(library_name, 'library_name', unreadable)
             WHEN 'author' THEN coalesce(author, '(no account)')

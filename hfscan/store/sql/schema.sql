@@ -230,6 +230,15 @@ CREATE MACRO IF NOT EXISTS mask_by_definition(definition, transformers, tag, wei
 CASE definition WHEN 'tag' THEN tag WHEN 'weights' THEN weights WHEN 'best' THEN best
     WHEN 'loadable' THEN CASE transformers WHEN 4 THEN loadable_4 WHEN 5 THEN loadable_5 END END;
 
+-- Whether a mask has weights, but shows no framework or runtime: only a format that several can have.
+CREATE MACRO IF NOT EXISTS is_framework_unknown(shown) AS
+shown & (SELECT bit_or(1::UBIGINT << bit) FROM frameworks WHERE kind IN ('framework', 'runtime')) = 0
+AND shown & (SELECT bit_or(1::UBIGINT << bit) FROM frameworks WHERE kind = 'format') <> 0;
+
+-- Which of the frameworks in `sought` a mask has; NULL: not known. The Hub's tags are complete as they are.
+CREATE MACRO IF NOT EXISTS known_support(definition, shown, sought) AS
+CASE WHEN definition = 'tag' OR shown & sought <> 0 OR NOT is_framework_unknown(shown) THEN shown & sought END;
+
 -- The names in a mask; `frameworks`: a list of their names and bits.
 CREATE MACRO IF NOT EXISTS names_of_mask(mask, frameworks) AS
 CASE WHEN mask IS NOT NULL THEN list_transform(
