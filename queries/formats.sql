@@ -19,6 +19,8 @@
 -- column share: share
 -- column coverage: share
 -- chart: line x=period y=share color=framework
+-- denominator: models whose formats are known; for frameworks and runtimes, without those with weights of an unknown
+-- framework: they have a known format all the same.
 -- (older): models at the creation-date cutoff, where they count: the Hub does not know when they were created.
 WITH tally AS (
     SELECT
@@ -39,6 +41,13 @@ WITH tally AS (
         AND ($exclude_library::VARCHAR IS NULL OR library_name IS DISTINCT FROM $exclude_library)
         AND is_created_in($since::TIMESTAMP, $until::TIMESTAMP, $cutoff::VARCHAR, created_at, at_cutoff)
     GROUP BY ALL
+),
+known AS (
+    SELECT
+        tally.*, name, bit,
+        CASE WHEN kind IN ('framework', 'runtime') THEN known_support($definition, supported, 1::UBIGINT << bit)
+            ELSE supported END IS NOT NULL AS is_known
+    FROM tally, frameworks
 )
 SELECT
     CASE
@@ -47,12 +56,12 @@ SELECT
     END AS period,
     name AS framework,
     coalesce(sum(n) FILTER (supported >> bit & 1 = 1), 0)::BIGINT AS numerator,
-    coalesce(sum(n) FILTER (supported IS NOT NULL), 0)::BIGINT AS denominator,
+    coalesce(sum(n) FILTER (is_known), 0)::BIGINT AS denominator,
     round(numerator / nullif(denominator, 0), 9) AS share,
     is_small(numerator, denominator) AS small,
-    round(coalesce(sum(n) FILTER (supported IS NOT NULL), 0) / sum(n), 6) AS coverage,
+    round(coalesce(sum(n) FILTER (is_known), 0) / sum(n), 6) AS coverage,
     cluster
-FROM tally, frameworks
+FROM known
 WHERE $only::VARCHAR[] IS NULL OR list_contains($only, name)
 GROUP BY period, name, bit, cluster
 QUALIFY sum(numerator) OVER (PARTITION BY name) > 0  -- leave out what no model has

@@ -276,21 +276,20 @@ def _tabulate_adoption(rows: Sequence[Mapping[str, Any]], view: SnapshotView) ->
     """Return a table of shares by framework and period, with the total of each period."""
     from hfscan.figures import format_period
     from hfscan.report import format_percent
-    from hfscan.report.format import add_uncertainty, format_number
-    from hfscan.report.tables import narrow_pivot_table
+    from hfscan.report.format import add_uncertainty
+    from hfscan.report.tables import narrow_pivot_table, total_cells
 
     titles = taxonomy().titles
-    periods = {row["period"]: row for row in rows}
-    labels = {period: format_period(period, view.snapshot) for period in periods}
+    groups: dict[str, list[Mapping[str, Any]]] = {}
+    for row in rows:
+        groups.setdefault(format_period(row["period"], view.snapshot), []).append(row)
     cells = [
         (
             titles[row["framework"]],
-            labels[row["period"]],
+            label,
             add_uncertainty(format_percent(row["share"]), row, "share"),
         )
-        for row in rows
+        for label, group in groups.items()
+        for row in group
     ]
-    for period, row in periods.items():
-        cells.append(("Total", labels[period], format_number(row["denominator"])))
-        cells.append(("Coverage", labels[period], format_percent(row["coverage"])))
-    return narrow_pivot_table(cells)
+    return narrow_pivot_table([*cells, *total_cells(groups)])

@@ -30,7 +30,7 @@ UNKNOWN = "-"
 
 KNOWN_EVIDENCE = {
     "tag": "known tags",
-    "weights": "known files",
+    "weights": "known evidence",
     "loadable": "known evidence",
     "best": "known evidence",
 }

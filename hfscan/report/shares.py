@@ -13,7 +13,10 @@ _KNOWN = {
     "loadable": "of which it is known what can load them",
     "best": "whose file names are known, or whose tags name a framework or format",
 }
-"""Definition -> the models whose frameworks and formats are known."""
+"""Definition -> the models whose formats are known."""
+
+_FRAMEWORK_KNOWN = {**_KNOWN, **dict.fromkeys(("weights", "best"), "whose frameworks are known")}
+"""Definition -> those of which it is known whether they support a framework."""
 
 
 def explain_shares(
@@ -39,8 +42,10 @@ def explain_shares(
     models = f"{UNITS[weight]} {population}"
     is_single = len(titles) == 1
     if measure == "formats" or is_single:
-        is_one = len(definitions) == 1
-        total = f"{models} {_KNOWN[definitions[0]] if is_one else 'with known evidence'}"
+        known = "with known evidence"
+        if len(definitions) == 1:
+            known = (_KNOWN if measure == "formats" else _FRAMEWORK_KNOWN)[definitions[0]]
+        total = f"{models} {known}"
     else:
         total = f"{models} that support {any_framework(list(titles.values()))}"
     parts = [f"Shares are of the {total} (Total). Coverage is Total's share of all {models}."]
@@ -49,6 +54,11 @@ def explain_shares(
             f"Each author counts once, divided equally among the author's such models {population}."
         )
     if measure == "formats":
+        if any(definition != "tag" for definition in definitions):
+            parts.append(
+                "Models with weights of an unknown framework count only for formats (Total of "
+                "formats)."
+            )
         parts.append("A model can have several, so that shares can add up to more than 100 %.")
     for definition in definitions:
         assumed = f", with transformers {transformers}" if definition == "loadable" else ""

@@ -251,11 +251,29 @@ def measure_tables(rows: Iterable[Row], compared: Mapping[str, str]) -> dict[str
             for label, group in groups.items()
             for row in group
         ]
-        for label, (row, *_) in groups.items():
-            cells.append(("Total", label, format_number(row["denominator"])))
-            cells.append(("Coverage", label, format_percent(row["coverage"])))
+        cells += total_cells(groups)
         result[measure] = replace(narrow_pivot_table(cells), title=load(measure).title)
     return result
+
+
+def total_cells(groups: Mapping[str, Iterable[Row]]) -> Iterable[tuple[str, str, str]]:
+    """Yield the cells of the totals and the coverage of some columns: label -> the rows.
+
+    Formats have totals of their own where some models have a known format, but no known framework.
+    """
+    formats = {entry.key for entry in taxonomy().frameworks} - taxonomy().decisive
+    totals = {}
+    for label, rows in groups.items():
+        ordered = sorted(rows, key=lambda row: row["framework"] in formats)
+        totals[label] = list(
+            dict.fromkeys((row["denominator"], row["coverage"]) for row in ordered)
+        )
+    differ = any(len(found) > 1 for found in totals.values())
+    for name, place in (("", 0), (" of formats", -1))[: 1 + differ]:
+        for label, found in totals.items():
+            denominator, coverage = found[place]
+            yield f"Total{name}", label, format_number(denominator)
+            yield f"Coverage{name}", label, format_percent(coverage)
 
 
 def is_measured(row: Row, compared: Mapping[str, str]) -> bool:

@@ -50,6 +50,43 @@ def test_unknown_files_are_not_counted_as_no_support(run_command):
     assert re.search(r"files unknown +1 ", report)
 
 
+def test_weights_of_an_unknown_framework_are_not_counted_as_no_support(run_command):
+    """Safetensors without a library can be of any framework, but are a known format."""
+    day = {"createdAt": "2023-01-02T00:00:00.000Z"}
+    models = [
+        {"id": "ann/unknown", "tags": ["safetensors"], **day},
+        {"id": "ann/torch", "tags": ["pytorch"], **day},
+        {"id": "ann/gguf", "tags": ["gguf"], **day},
+    ]
+    run_command.import_day("2024-01-01", *models)
+    pytorch = ["--frameworks", "pytorch"]
+    report = run_command("report", "--year", "2023", *pytorch)
+    assert (
+        "Of the 3 models created in 2023, 2 (66.7 %) have known evidence. Of these, "
+        "1 (50.0 % *) support PyTorch, 1 (50.0 % *) do not."
+    ) in " ".join(report.split())
+    assert re.search(r"framework unknown +1 ", report)
+    # what the Hub tags is known of each model
+    by_tag = " ".join(run_command("report", *pytorch, "--definition", "tag").split())
+    assert "1 (33.3 % *) have the tag PyTorch, 2 (66.7 % *) do not." in by_tag
+    authors = " ".join(run_command("report", *pytorch, "--weight", "authors").split())
+    assert "1 (100.0 % *) have models that support PyTorch, 0 (0.0 % *) have none" in authors
+    formats = [" ".join(line.split()) for line in run_command("trend", "--formats").splitlines()]
+    assert {
+        "PyTorch 50.0 % *", "GGUF 50.0 % *", "Total 2", "Coverage 66.7 %",
+        "safetensors 33.3 % *", "Total of formats 3", "Coverage of formats 100.0 %",
+    } <= {*formats}  # fmt: skip
+
+
+def test_transition_from_an_unknown_framework_is_not_one_from_none(run_command):
+    model = {"_id": "6" * 24, "id": "ann/m", "createdAt": "2023-01-02T00:00:00.000Z"}
+    run_command.import_day("2024-01-01", model | {"tags": ["safetensors"]})
+    run_command.import_day("2024-02-01", model | {"tags": ["safetensors", "pytorch"]})
+    parameters = ["--param", "earlier=1", "--param", "later=2"]
+    (row,) = json.loads(run_command("query", "transitions", *parameters, "--format", "json"))
+    assert (row["before"], row["after"], row["models"]) == ("(unknown)", "pytorch", 1)
+
+
 def test_files_answer_without_tags(run_command):
     model = {"id": "ann/m", "createdAt": "2023-01-02T00:00:00.000Z",
              "siblings": [{"rfilename": "pytorch_model.bin"}]}  # fmt: skip

@@ -229,3 +229,14 @@ def classify_facts(tags, library, matches, classes, model_type, names):
     if weights is None and not best & WEIGHTS:
         best = None  # without file names, there may be weights
     return tag, weights, facts.loadable(known_formats, 4), facts.loadable(known_formats, 5), best
+
+
+def find_support(keys: frozenset | None, compared: frozenset, definition: str) -> frozenset | None:
+    """Return which of the frameworks compared a model has; None: not known.
+
+    A tag is there or not. Weights that do not say whose they are can be of any framework.
+    """
+    if keys is None:
+        return None
+    is_unknown = keys & FORMATS and not keys & (DECISIVE | compared)
+    return None if is_unknown and definition != "tag" else keys & compared

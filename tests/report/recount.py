@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import duckdb
-from evidence import ALL_FRAMEWORKS, DECISIVE, FORMATS, RUNTIMES, classify, match_name
+from evidence import ALL_FRAMEWORKS, DECISIVE, FORMATS, RUNTIMES, classify, find_support, match_name
 
 import hfscan
 
@@ -235,7 +235,7 @@ def count_models(
     """Return {(name, framework, group): (numerator, denominator)}."""
     frameworks = ALL_FRAMEWORKS if tuple(frameworks) == ("all",) else frameworks
     compared = frozenset(frameworks)
-    restrict = cache(lambda keys: None if keys is None else keys & compared)
+    restrict = cache(lambda keys: find_support(keys, compared, definition))
     keys_of, models = attrgetter(definition), select_models(models, population, period, cutoff)
     if exclude_top_authors:
         counts_by_author: Counter = Counter()

@@ -7,6 +7,7 @@ from fractions import Fraction
 from itertools import accumulate
 from math import ceil, floor, inf
 
+from evidence import DECISIVE, find_support
 from recount import count_by_date, count_models, select_models
 
 
@@ -69,19 +70,24 @@ def count_creation_cutoff(models, parameters, dates):
 
 
 def count_formats(models, parameters, _):
-    having, known = Counter(), Counter()
+    definition, tally = attribute(parameters), Counter()
     for model in select(models, parameters, cutoff="excluded"):
-        keys = getattr(model, attribute(parameters))
-        library = parameters.get("exclude_library", "")
-        if keys is None or model.groups["library"] == library:
-            continue
-        period = "all" if parameters.get("per") == "all" else model.created[:4]
-        known[period] += 1
-        having.update((key, period) for key in keys)
+        keys = getattr(model, definition)
+        if keys is not None and model.groups["library"] != parameters.get("exclude_library", ""):
+            tally[keys, "all" if parameters.get("per") == "all" else model.created[:4]] += 1
+    having, known = Counter(), Counter()
+    for (keys, period), n in tally.items():
+        having.update({(key, period): n for key in keys})
+        is_framework_known = find_support(keys, frozenset(), definition) is not None
+        known[True, period] += n * is_framework_known
+        known[False, period] += n
     return [
-        {"framework": key, "period": period, "numerator": n, "denominator": known[period]}
+        {
+            "framework": key, "period": period, "numerator": n,
+            "denominator": known[key in DECISIVE, period],
+        }
         for (key, period), n in having.items()
-    ]
+    ]  # fmt: skip
 
 
 def rank(models, parameters):
