@@ -1,10 +1,11 @@
 """Format numbers, dates and labels as text. Shared by all report formats."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime, time
 from typing import Any
 
 from hfscan.figures import ALL, Definition, Figure, format_period
+from hfscan.frameworks import taxonomy
 from hfscan.report.caveats import INTERVALS, SMALL_MARK, mark_small
 from hfscan.report.model import Report, Row, Section
 
@@ -271,3 +272,15 @@ def _format_group(row: Row, report: Report) -> str:
 def verdict_label(verdict: str) -> str:
     """Return a verdict in words: "not measured"."""
     return "internally inconsistent" if verdict == "inconsistent" else verdict.replace("_", " ")
+
+
+def split_formats(rows: Iterable[Mapping[str, Any]]) -> list[list[Mapping[str, Any]]]:
+    """Return the rows of frameworks and runtimes, and those of formats; without empty parts.
+
+    Rows that are of no framework are among the first.
+    """
+    formats = taxonomy().titles.keys() - taxonomy().decisive
+    parts: tuple[list[Mapping[str, Any]], ...] = ([], [])
+    for row in rows:
+        parts[row["framework"] in formats].append(row)
+    return [part for part in parts if part]

@@ -20,6 +20,7 @@ from hfscan.report.format import (
     format_range,
     format_share,
     format_value,
+    split_formats,
 )
 from hfscan.report.model import Report, Row, Section
 from hfscan.report.provenance import format_release
@@ -254,19 +255,29 @@ def format_coverage(section: Section, frameworks: Mapping[str, str]) -> str | No
 def format_totals(section: Section) -> str | None:
     """Return the total of each column of a cross table of shares, and its coverage.
 
-    None where a column has several totals.
+    None where a column has several totals, other than those of frameworks and of formats.
     """
     column = (section.pivot or {})["columns"]
-    totals = {(row[column], row["denominator"], row["coverage"]) for row in section.rows
-              if row.keys() >= {column, "denominator", "coverage"}}  # fmt: skip
-    if not totals or len({name for name, *_ in totals}) < len(totals):
+    rows = [row for row in section.rows if row.keys() >= {column, "denominator", "coverage"}]
+    parts = split_formats(rows) if section.query == "formats" else [rows]
+    texts = [_list_totals(part, column, section.formats.get(column)) for part in parts]
+    if not all(texts):
         return None
-    parts = (
-        f"{format_value(section.formats.get(column), name)}: {format_number(total)}"
+    names = ("Totals", "Totals of formats")
+    return " ".join(
+        f"{name}: {text}." for name, text in zip(names, dict.fromkeys(texts), strict=False)
+    )
+
+
+def _list_totals(rows: Sequence[Row], column: str, kind: str | None) -> str | None:
+    totals = {(row[column], row["denominator"], row["coverage"]) for row in rows}
+    if len({name for name, *_ in totals}) < len(totals):
+        return None
+    return "; ".join(
+        f"{format_value(kind, name)}: {format_number(total)}"
         + (f" (coverage {format_percent(coverage)})" if coverage != 1 else "")
         for name, total, coverage in sorted(totals, key=lambda item: str(item[0]).zfill(20))
     )
-    return f"Totals: {'; '.join(parts)}."
 
 
 def format_low_coverage(section: Section, frameworks: Mapping[str, str]) -> str | None:

@@ -22,6 +22,7 @@ from hfscan.report.format import (
     format_share,
     frameworks_label,
     is_single,
+    split_formats,
 )
 from hfscan.report.model import Report, Row, Section
 from hfscan.text import encode_json, format_float
@@ -261,19 +262,15 @@ def total_cells(groups: Mapping[str, Iterable[Row]]) -> Iterable[tuple[str, str,
 
     Formats have totals of their own where some models have a known format, but no known framework.
     """
-    formats = {entry.key for entry in taxonomy().frameworks} - taxonomy().decisive
-    totals = {}
-    for label, rows in groups.items():
-        ordered = sorted(rows, key=lambda row: row["framework"] in formats)
-        totals[label] = list(
-            dict.fromkeys((row["denominator"], row["coverage"]) for row in ordered)
-        )
-    differ = any(len(found) > 1 for found in totals.values())
+    totals = {
+        label: [(rows[0]["denominator"], rows[0]["coverage"]) for rows in split_formats(group)]
+        for label, group in groups.items()
+    }
+    differ = any(found[0] != found[-1] for found in totals.values())
     for name, place in (("", 0), (" of formats", -1))[: 1 + differ]:
         for label, found in totals.items():
-            denominator, coverage = found[place]
-            yield f"Total{name}", label, format_number(denominator)
-            yield f"Coverage{name}", label, format_percent(coverage)
+            yield f"Total{name}", label, format_number(found[place][0])
+            yield f"Coverage{name}", label, format_percent(found[place][1])
 
 
 def is_measured(row: Row, compared: Mapping[str, str]) -> bool:
