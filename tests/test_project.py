@@ -142,3 +142,13 @@ def test_newest_runs_without_pins():
     (step,) = (step for step in workflow["jobs"]["test"]["steps"] if "run" in step)
     assert (step["run"], step["env"]) == (".ci/run", {"CONSTRAINTS": ""})
     assert "schedule" in workflow[True]  # YAML 1.1 reads `on` as a boolean
+
+
+def test_readme_begins_with_its_commands_and_stays_short():
+    """The first screen ends with the commands for the real Hub."""
+    first_screen, commands, rest = (ROOT / "README.md").read_text("utf-8").split("```sh\n")
+    assert len(first_screen.splitlines()) < 20
+    assert "make demo" in commands
+    real_hub, rest = rest.split("```\n", 1)
+    assert "hfscan crawl" in real_hub
+    assert len(rest.splitlines()) < 120
