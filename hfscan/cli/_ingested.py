@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from hfscan.scope import Scope
     from hfscan.store import Ingested, Snapshot, Unreadable
 
-_DATES = frozenset({"created_at", "last_modified"})
-
 
 def show_counts(counts: Mapping[str, int]) -> None:
     """Print how many rows were skipped for each reason."""
@@ -25,6 +23,8 @@ def show_counts(counts: Mapping[str, int]) -> None:
 
 def show_skipped(ingested: Ingested) -> None:
     """Print the skipped rows and the unreadable values of a snapshot."""
+    from hfscan.store.values import DATES
+
     show_counts(
         {
             "private": ingested.private,
@@ -40,7 +40,7 @@ def show_skipped(ingested: Ingested) -> None:
     )
     for field in ingested.unreadable:
         echo(f"Cannot be read, stored as unknown: {describe_unreadable(field)}.")
-    if any(field.field in _DATES for field in ingested.unreadable):
+    if any(field.field in DATES.values() for field in ingested.unreadable):
         echo("Dates count only from 2016 up to the time of the snapshot.")
 
 

@@ -4,12 +4,11 @@ from datetime import UTC, datetime
 
 from hfscan.errors import ImportFileError, option
 from hfscan.store.database import Store
+from hfscan.store.values import DATES
 from hfscan.timestamps import to_utc_naive
 
 _TOLERATED = 0.01
 """Share of the models whose dates may be wrong: beyond it, the time of the dump is."""
-
-_DATES = "'created_at', 'last_modified'"
 
 
 def check_not_too_early(store: Store, latest: datetime) -> None:
@@ -24,7 +23,7 @@ def check_not_too_early(store: Store, latest: datetime) -> None:
                 SELECT row, unnest(unreadable) AS field, unnest(examples) AS example
                 FROM staged WHERE unreadable IS NOT NULL
             )
-        ) WHERE field IN ({_DATES}) AND date > $latest AND date <= $now
+        ) WHERE field IN {(*DATES.values(),)} AND date > $latest AND date <= $now
         """,
         {"latest": to_utc_naive(latest), "now": to_utc_naive(datetime.now(UTC))},
     )

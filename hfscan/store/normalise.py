@@ -11,6 +11,7 @@ from hfscan.store.dump.fields import FIELDS, NESTED_TYPES
 from hfscan.store.dump.relation import Relation, parse_objects
 from hfscan.store.literals import MISSING
 from hfscan.store.schema import load_sql
+from hfscan.store.values import DATES
 
 _INDEX = {name: index for index, name in enumerate((*FIELDS, *NESTED_TYPES), 1)}
 
@@ -27,7 +28,6 @@ _TEXTS = ("id", "object_id", "model.author", "model.sha", "model.library_name",
     "model.pipeline_tag", "model.config.model_type")  # fmt: skip
 
 _COUNTS = ("downloads", "downloadsAllTime", "likes", "safetensors.total", "gguf.total")
-_DATES = {"createdAt": "created_at", "lastModified": "last_modified"}
 _DATE = """
     CASE  -- as the Hub writes it, which costs least; else with a zone, or in UTC
         WHEN {text} LIKE '____-__-__T__:__:__%Z' THEN TRY_CAST({text} AS TIMESTAMP)
@@ -69,7 +69,7 @@ def normalise_repaired(file: Path, longest: int) -> str:
 def _format(raw: Relation, needs_repair: str) -> str:
     dates = {
         column: f"model.{name}" if name in raw.timestamps else _DATE.format(text=f"model.{name}")
-        for name, column in _DATES.items()
+        for name, column in DATES.items()
     }
     text = load_sql("normalise").format(
         **dates,
@@ -100,10 +100,10 @@ def _needs_repair(raw: Relation, latest: datetime) -> str:
         *(f"{column} IN {(*MISSING,)}" for column in _TEXTS),
     ]
     conditions += [
-        f"{column} IS NULL AND model.{name} IS NOT NULL" for name, column in _DATES.items()
+        f"{column} IS NULL AND model.{name} IS NOT NULL" for name, column in DATES.items()
     ]
     possible = f"{_timestamp(HUB_START)} AND {_timestamp(latest)}"
-    conditions += [f"{column} NOT BETWEEN {possible}" for column in _DATES.values()]
+    conditions += [f"{column} NOT BETWEEN {possible}" for column in DATES.values()]
     conditions += [
         f"model.{name} < 0 OR model.{name} IS NULL AND {_type(name)} <> 'NULL'" for name in _COUNTS
     ]

@@ -34,7 +34,6 @@ _COLUMNS: dict[str, tuple[str, _Reader]] = {
 }
 """Field -> its column and its reader."""
 
-_DATES = frozenset({"created_at", "last_modified"})
 
 _NESTED: dict[str, dict[str, tuple[str, _Reader]]] = {
     "baseModels": {
@@ -64,7 +63,7 @@ def repair(text: str, latest: datetime) -> tuple[dict[str, Any], dict[str, str]]
         found = None
         try:
             found = reader(values.unwrap(value))
-            if column in _DATES and found is not None:
+            if column in values.DATES.values() and found is not None:
                 values.check_date(datetime.fromisoformat(found), latest)
         except ValueError:
             is_number = found is not None and not isinstance(value, str)

@@ -14,6 +14,9 @@ from hfscan.objectid import HUB_START
 from hfscan.store.literals import MISSING, parse_literal
 from hfscan.timestamps import parse_timestamp
 
+DATES = {"createdAt": "created_at", "lastModified": "last_modified"}
+"""Field of the API with a date of a model -> column."""
+
 _LARGEST = 2**63 - 1  # of a BIGINT
 _DIGITS = re.compile(r"\d{1,19}(?:\.0+)?", re.ASCII)
 _FLAGS = {
