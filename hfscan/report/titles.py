@@ -24,7 +24,7 @@ from hfscan.report.format import (
 from hfscan.report.model import Report, Row, Section
 from hfscan.report.parity_titles import describe_cases, describe_speed, describe_verdicts
 from hfscan.report.tables import group_label, visible_figures
-from hfscan.report.undated import describe_older_models, is_undated
+from hfscan.report.undated import are_all_undated, describe_older_models
 from hfscan.text import format_count, format_top
 
 _MOST = 0.9001  # 90 %, of whole models
@@ -281,18 +281,15 @@ def _describe_transitions(section: Section, report: Report) -> str | None:
 
 
 def _describe_cutoff(section: Section, report: Report) -> str | None:
-    is_of_year = not is_undated(section.rows[0])
     row = describe_older_models(section.rows[0])
     if row["share_max"] is None:
         return None
     label = class_label(row["name"], row["framework"], report.frameworks)
     bounds = format_range(row["share_min"], row["share_max"])
     supporting = f"support {any_framework(list(report.frameworks.values()))}"
-    if is_of_year:
-        return (
-            f"{label}: {bounds} of the models that may be of {report.request.year} and {supporting}"
-        )
-    return f"{label}: {bounds} of the models older than the Hub's dates that {supporting}"
+    if are_all_undated(row):
+        return f"{label}: {bounds} of the models older than the Hub's dates that {supporting}"
+    return f"{label}: {bounds} of the models that may be of {report.request.year} and {supporting}"
 
 
 def _describe_comparison(section: Section, report: Report) -> str | None:

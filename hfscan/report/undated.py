@@ -26,17 +26,13 @@ def select_one_framework(rows: Iterable[Row]) -> tuple[dict[str, Any], ...]:
     )
 
 
-def is_undated(row: Row) -> bool:
-    """Return whether no model is known to be of the year: bounds of shares would be 0 and 1."""
-    return not row["population_min"] and bool(row["population_max"])
-
-
 def describe_older_models(row: Row) -> Row:
     """Return a row of `creation_cutoff` with the older models that may be of a year as its bounds.
 
-    A row that `is_undated` says nothing of the year, but its models are counted.
+    Where no model is known to be of the year, its bounds of shares would be 0 and 1. The older
+    models are counted all the same: see `are_all_undated`.
     """
-    if not is_undated(row):
+    if row["population_min"] or not row["population_max"]:
         return row
     result = dict(row)
     for name in ("models", "total", "population"):
@@ -83,7 +79,7 @@ def format_undated_year(report: Report) -> str:
             f"{supported} Of these, {', '.join(parts[:-1])} and {parts[-1]}."
         )
     undated = row["population_max"] - row["population_min"]
-    if _are_all_undated(row):
+    if are_all_undated(row):
         return f"{answer} How many of them are of {report.request.year} is unknown."
     if not undated:
         return answer
@@ -102,7 +98,7 @@ def list_undated_highlights(report: Report) -> Iterator[dict[str, str]]:
         is_share = row["share_max"] is not None
         if is_share:
             small = f"{models} of {_format_bounds(row, 'total')} models {supporting}"
-            small += ", all older than the Hub's dates" * _are_all_undated(row)
+            small += ", all older than the Hub's dates" * are_all_undated(row)
         yield {
             "big": _format_shares(row, "share") if is_share else models,
             "label": class_label(row["name"], row["framework"], report.frameworks),
@@ -136,21 +132,21 @@ def describe_undated_total(section: Section, titles: Sequence[str]) -> str | Non
     if section.query != "creation_cutoff" or not section.rows or len(titles) == 1:
         return None
     row = describe_older_models(section.rows[0])
-    which = "older models" if _are_all_undated(row) else "models that may be of the year"
+    which = "older models" if are_all_undated(row) else "models that may be of the year"
     return (
         f"The shares describe {_format_shares(row, 'coverage')} of the {which}: the "
         f"{_format_bounds(row, 'total')} that support {any_framework(titles)}."
     )
 
 
-def _are_all_undated(row: Row) -> bool:
+def are_all_undated(row: Row) -> bool:
     """Return whether a row of `describe_older_models` is about the older models as a whole."""
     is_all = row["population_min"] == row["population_max"]
     return is_all and bool(row["undated_total"])
 
 
 def _describe_age(request: ReportRequest, row: Row) -> str:
-    if _are_all_undated(row):
+    if are_all_undated(row):
         return "older than the Hub's dates"
     return f"that may have been created in {request.year}"
 
