@@ -87,9 +87,11 @@ def _find_error(case: Result, *, is_float64: bool) -> float | None:
     return max((error for error in errors if error is not None), default=None)
 
 
-def agreement_sections(files: Sequence[FileVerdict]) -> Iterator[Section]:
-    """Yield how many checkpoints agree in each backend, if they are many, and how far all are."""
-    rows, is_float64 = list_agreement(files)
+def agreement_sections(rows: Sequence[Row], *, is_float64: bool) -> Iterator[Section]:
+    """Yield how many checkpoints agree in each backend, if they are many, and how far all are.
+
+    `rows`, `is_float64`: see `list_agreement`.
+    """
     if len(rows) > MOST_MARKS:
         yield _count_verdicts(rows)
     name, meaning = _REFERENCES[is_float64]
@@ -149,9 +151,11 @@ def _count_verdicts(rows: Sequence[Row]) -> Section:
     )
 
 
-def list_highlights(files: Iterable[FileVerdict]) -> Iterator[dict[str, str]]:
-    """Yield what HTML shows in large type: the verdicts in classes, and the largest difference."""
-    rows, is_float64 = list_agreement(files)
+def list_highlights(rows: Sequence[Row], *, is_float64: bool) -> Iterator[dict[str, str]]:
+    """Yield what HTML shows in large type: the verdicts in classes, and the largest difference.
+
+    `rows`, `is_float64`: see `list_agreement`.
+    """
     errors = [row["error"] for row in rows if row["error"] is not None]
     if not errors:
         return

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, TextIO
 
 from hfscan._version import __version__
-from hfscan.parity.agreement import agreement_sections, list_highlights
+from hfscan.parity.agreement import agreement_sections, list_agreement, list_highlights
 from hfscan.parity.findings import describe_backend, describe_run
 from hfscan.parity.machine import describe_model
 from hfscan.parity.result import (
@@ -91,6 +91,7 @@ def new_report(document: Document) -> Report:
     """Return the report for people."""
     environment, cases = document["environment"], document["cases"]
     files = judge_files(map(Result.from_row, cases), document["required_backends"])
+    agreement, is_float64 = list_agreement(files)
     packages = _describe_packages(environment.get("backends", {}))
     provenance = f"Run with {packages}." if packages else ""
     day = format_date(datetime.fromisoformat(document["finished_at"]))
@@ -99,7 +100,7 @@ def new_report(document: Document) -> Report:
         "parity",
         f"Parity of {format_count(checkpoints, 'checkpoint')}",
         (
-            *agreement_sections(files),
+            *agreement_sections(agreement, is_float64=is_float64),
             *_sections(cases, document["measurements"], environment),
         ),
         titles={file.backend: describe_backend(file.backend) for file in files},
@@ -107,7 +108,7 @@ def new_report(document: Document) -> Report:
         text=CustomText(
             f"{document['finding']}. {_count_cases(document, files)}",
             provenance=provenance,
-            highlights=tuple(list_highlights(files)),
+            highlights=tuple(list_highlights(agreement, is_float64=is_float64)),
             finding=document["finding"],
             sources=tuple(filter(None, (f"run of hfscan parity, {day}", packages))),
             command=document["command"],
