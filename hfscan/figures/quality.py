@@ -1,8 +1,9 @@
-"""Flags on the data of a snapshot: missing models, counters that cannot be right, copies."""
+"""Flags on the data of a snapshot: missing models, a wrong time, impossible counters, copies."""
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from hfscan.figures.queries import load
 from hfscan.figures.view import SnapshotView
@@ -16,6 +17,10 @@ _MESSAGES = {
     "partial": (
         "{numerator:,} models, {share:.1%} of the {denominator:,} of snapshot {compared_with}. A "
         "part is missing."
+    ),
+    "no_new_models": (
+        "No model was created in the {days} days before the snapshot. Its data are older than its "
+        "time says, or its newest models are missing."
     ),
     "frozen_downloads": (
         "The 30-day downloads of {share:.1%} of {denominator:,} often downloaded models are the "
@@ -52,7 +57,8 @@ _MESSAGES = {
 class Flag:
     """Something in the data of `snapshot` that is implausible.
 
-    `numerator` of `denominator` models show it. `compared_with`: the other snapshot, if any.
+    `numerator` of `denominator` models show it; of `no_new_models`, none does. `compared_with`: the
+    other snapshot, if any. `days`: those without a new model, for `no_new_models`.
     """
 
     snapshot: int
@@ -60,10 +66,13 @@ class Flag:
     numerator: int
     denominator: int
     compared_with: int | None = None
+    days: int | None = None
 
     @property
     def label(self) -> str:
-        """The flag's name and the share of models that show it."""
+        """The flag's name, and the share of models that show it or the days without a new one."""
+        if self.days is not None:
+            return f"{self.name.replace('_', ' ')} ({self.days} days)"
         share = f"{self.numerator / self.denominator:.1%}".replace("%", " %")
         return f"{self.name.replace('_', ' ')} ({share})"
 
@@ -82,6 +91,17 @@ def find_partial(store: Store) -> list[Flag]:
         )
         for row in load("partial_snapshots").run(store, {})
     ]
+
+
+def find_without_new_models(store: Store, snapshot: Snapshot) -> Iterator[Flag]:
+    """Yield a flag if a snapshot of all real models has none that was created just before it.
+
+    Its time is then later than its data: that of a recorded dump is given by hand.
+    """
+    view = SnapshotView(store, snapshot)
+    holds_new_models = view.is_complete and not snapshot.is_known_incomplete
+    if holds_new_models and not snapshot.synthetic and "created_at" not in snapshot.missing_columns:
+        yield from _flags(snapshot, view.run("newest_models", {}))
 
 
 def find_download_flags(store: Store, snapshot: Snapshot) -> Iterator[Flag]:
@@ -121,6 +141,7 @@ def find_flags_of_figures(
     ids = {snapshot.id for snapshot in snapshots}
     flags = [flag for flag in find_partial(store) if flag.snapshot in ids]
     for snapshot in snapshots:
+        flags += find_without_new_models(store, snapshot)
         if snapshot.id in weighted:
             flags += find_download_flags(store, snapshot)
     return flags
@@ -130,18 +151,19 @@ def find_flags(store: Store, snapshots: Sequence[Snapshot]) -> list[Flag]:
     """Return the flags: of partial snapshots on all in the database, others only on `snapshots`."""
     flags = find_partial(store)
     for snapshot in snapshots:
+        flags += find_without_new_models(store, snapshot)
         flags += find_download_flags(store, snapshot)
         flags += _flags(snapshot, SnapshotView(store, snapshot).run("duplicates", {}))
     return flags
 
 
 def _flags(
-    snapshot: Snapshot, rows: Iterable[dict[str, object]], before: Snapshot | None = None
+    snapshot: Snapshot, rows: Iterable[Mapping[str, Any]], before: Snapshot | None = None
 ) -> Iterator[Flag]:
     compared_with = None if before is None or before.id == snapshot.id else before.id
     for row in rows:
         if row["flagged"]:
             yield Flag(
-                snapshot.id, str(row["flag"]), int(str(row["numerator"])),
-                int(str(row["denominator"])), compared_with,
+                snapshot.id, row["flag"], row["numerator"], row["denominator"], compared_with,
+                row.get("days_before"),
             )  # fmt: skip

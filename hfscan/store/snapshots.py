@@ -77,6 +77,11 @@ class Snapshot:
         return {self.author, self.task, self.model_limit, self.sample} == {None}
 
     @property
+    def is_known_incomplete(self) -> bool:
+        """True if it is known to lack models of its scope; an update has those of its base."""
+        return self.complete is False and self.kind != "update"
+
+    @property
     def covers_oldest_models(self) -> bool:
         """True if its scope includes the oldest models that the API dates."""
         return self.since is None or self.since <= CUTOFF_START.replace(tzinfo=None)
@@ -280,7 +285,7 @@ def _rank(snapshot: Snapshot) -> tuple[object, ...]:
     return (
         snapshot.covers(None, None),
         snapshot.is_unfiltered,
-        snapshot.complete is not False or snapshot.kind == "update",
+        not snapshot.is_known_incomplete,
         "tags" not in snapshot.missing_columns,
         snapshot.observed_to,
         snapshot.id,

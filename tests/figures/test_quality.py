@@ -22,7 +22,6 @@ def models(number: int, **columns) -> list[dict]:
             "sha": f"{n:040x}",
             "tags": ["pytorch", f"tag{n}"],
             "siblings": [{"rfilename": "pytorch_model.bin"}],
-            "createdAt": "2022-08-19T20:19:12.000Z",
             "downloads": 1_000 + n,
             "downloadsAllTime": 10_000 + n,
         }
@@ -38,16 +37,22 @@ def models(number: int, **columns) -> list[dict]:
 def flagged(tmp_path):
     """Return a function: day -> models; it returns the flags of the last snapshot, by name."""
 
-    def check(days: dict[int, list[dict]], snapshot: int = -1, scope: Scope | None = None) -> dict:
+    def check(
+        days: dict[int, list[dict]],
+        snapshot: int = -1,
+        scope: Scope | None = None,
+        complete: bool | None = None,
+        **how,
+    ) -> dict:
         path, dump = tmp_path / "hfscan.duckdb", tmp_path / "dump.json"
         path.unlink(missing_ok=True)
         with Store.open(path, write=True) as store:
             for day, rows in days.items():
-                dump.write_text(json.dumps(rows))
                 at = DAY + timedelta(days=day)
-                ingest_files(
-                    store, [dump], NewSnapshot("import", "d", scope or Scope(), at, at, None)
-                )
+                created = {"createdAt": f"{at - timedelta(hours=1):%FT%TZ}"}
+                dump.write_text(json.dumps([created | row for row in rows]))
+                new = NewSnapshot("import", "d", scope or Scope(), at, at, complete, **how)
+                ingest_files(store, [dump], new)
             checked = list_snapshots(store)[snapshot]
             found = find_flags(store, [checked])
         return {flag.name: flag for flag in found if flag.snapshot == checked.id}
@@ -71,6 +76,36 @@ def test_snapshot_without_a_part_of_its_models_is_flagged(flagged):
     assert "partial" not in flagged({0: models(80), 30: models(300)}, snapshot=0)  # it grew
     ended = Scope(until=datetime(2023, 1, 1))  # its models can only become fewer
     assert flagged({0: models(300), 400: models(280)}, scope=ended).keys().isdisjoint({"partial"})
+
+
+def test_snapshot_with_a_time_later_than_its_models_is_flagged(flagged):
+    old = {"createdAt": "2024-05-31T23:00:00Z"}
+    flag = flagged({0: models(200, **old)})["no_new_models"]
+    assert flag.label == "no new models (30 days)"
+    assert (flag.numerator, flag.denominator, flag.days) == (0, 200, 30)
+    assert flag.message.startswith("No model was created in the 30 days before the snapshot.")
+    one_new = models(200, createdAt=lambda n: "2024-06-24T00:00:00Z" if n == 7 else "2022-08-19")
+    assert flagged({0: one_new}) == {}
+    assert "no_new_models" in flagged({1: one_new})
+
+
+def test_snapshot_that_need_not_have_new_models_is_not_flagged(flagged):
+    """The newest models are unknown, or not of the scope, or few are created at all."""
+    old = {"createdAt": "2022-08-19T20:19:12.000Z"}
+    assert flagged({0: models(99, **old)}) == {}
+    assert flagged({0: models(200, createdAt=None)}) == {}
+    some_unknown = models(200, createdAt=lambda n: None if n < 3 else "2022-08-19T20:19:12Z")
+    assert flagged({0: some_unknown}) == {}
+    for scope in (
+        Scope(until=datetime(2023, 1, 1)),
+        Scope(author="owner1"),
+        Scope(task="fill-mask"),
+        Scope(limit=200),
+    ):
+        assert flagged({0: models(200, **old)}, scope=scope) == {}
+    assert flagged({0: models(200, **old)}, complete=False) == {}
+    assert flagged({0: models(200, **old)}, sample=0.1, sample_design="every tenth") == {}
+    assert flagged({0: models(200, **old)}, synthetic="a test") == {}
 
 
 def test_counters_that_stood_still_are_flagged(flagged):
@@ -111,8 +146,16 @@ def test_duplicates_and_mirrors_are_flagged(flagged):
 
 
 def test_commands_and_reports_show_flags(flagged, run_cli, tmp_path, monkeypatch):
-    flagged({0: models(200), 1: models(200)})
     monkeypatch.chdir(tmp_path)
+    flagged({0: models(200, createdAt="2024-06-01T12:00:00Z")})
+    assert "no new models (29 days)" in run_cli("snapshots")[1]
+    message = "No model was created in the 29 days before the snapshot."
+    assert message in " ".join(run_cli("report")[1].split())
+    assert message in run_cli("report", "--format", "html")[1]
+    (flag,) = json.loads(run_cli("report", "--year", "2024", "--format", "json")[1])["flags"]
+    assert (flag["name"], flag["days"]) == ("no_new_models", 29)
+
+    flagged({0: models(200), 1: models(200)})
     code, out, _ = run_cli("snapshots", "--format", "json")
     rows = json.loads(out)
     assert (code, rows[0]["flags"]) == (0, [])
@@ -128,7 +171,7 @@ def test_commands_and_reports_show_flags(flagged, run_cli, tmp_path, monkeypatch
         doctor = ("doctor", "--no-backends", "--endpoint", hub.url, "--format", "json")
         checks = {check["area"]: check for check in json.loads(run_cli(*doctor)[1])}
     assert checks["snapshot 2, frozen downloads"]["status"] == "note"
-    for year in ((), ("--year", "2022")):
+    for year in ((), ("--year", "2024")):
         report = json.loads(run_cli("report", *year, "--format", "json")[1])
         (flag,) = report["flags"]
         assert (flag["name"], flag["numerator"], flag["denominator"]) == (
