@@ -271,7 +271,9 @@ def _format_group(row: Row, report: Report) -> str:
 
 def verdict_label(verdict: str) -> str:
     """Return a verdict in words: "not measured"."""
-    return "internally inconsistent" if verdict == "inconsistent" else verdict.replace("_", " ")
+    if verdict in ("consistent", "inconsistent"):
+        return f"internally {verdict}"
+    return verdict.replace("_", " ")
 
 
 def split_formats(rows: Iterable[Mapping[str, Any]]) -> list[list[Mapping[str, Any]]]:

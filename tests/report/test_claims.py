@@ -26,7 +26,7 @@ VERDICTS = {
     "tensorflow-available-2022": "overstated",
     "tensorflow-available-2021": "overstated",
     "consistency-2022": "inconsistent",
-    "consistency-2021": "supported",
+    "consistency-2021": "consistent",
     "research-pytorch": "not_measurable",
     "family-bert": "supported",
     "family-gpt2": "supported",
@@ -71,9 +71,18 @@ def test_zero_on_one_side_of_a_ratio_is_a_finding(claims):
     litert, core_ml = claims["mobile-tensorflow"].readings
     assert (litert.counts, litert.high, litert.outcome) == ((34, 0), None, "supports")
     assert litert.low == pytest.approx(8.85, abs=0.01)
+    detail = claims["mobile-tensorflow"].judgement.detail
+    assert "34 against 0 (8.85 times or more, 95 % interval)" in detail
+    assert re.fullmatch(r"[0-9.]+ to [0-9.]+ times", claims["onnx-grows"].measured)
     assert core_ml.counts == (34, 40)
     assert (core_ml.low, core_ml.high) == pytest.approx((0.54, 1.34), abs=0.005)
     assert core_ml.outcome == "open"
+
+
+def test_sum_of_stated_shares_does_not_support_them(claims):
+    claim = claims["consistency-2021"]
+    assert claim.measured == "sum: 101 %"
+    assert claim.judgement.detail.endswith("; whether they are right was not checked.")
 
 
 def test_share_has_its_counts(claims):
@@ -167,7 +176,7 @@ def test_claims_name_their_sources():
             "no snapshot near 2021-06-01, and the Hub's dates begin later.",
         ),
         (SUM.format(0.2), "inconsistent", "A + b make 110 %."),
-        (SUM.format(0.1), "supported", "A + b make 100 %."),
+        (SUM.format(0.1), "consistent", "A + b make 100 %."),
     ],
 )  # fmt: skip
 def test_verdict_follows_from_the_primary_reading(evaluate_claim, text, verdict, detail):

@@ -12,7 +12,7 @@ from hfscan.figures import AccountGroups
 from hfscan.paths import data_dir
 from hfscan.report.claims.measure import Measurer, Reading
 from hfscan.report.claims.spec import ClaimSpec, list_names, load_claims
-from hfscan.report.claims.verdict import Judgement, Verdict, judge, measured_value
+from hfscan.report.claims.verdict import Judgement, Verdict, format_sum, judge, measured_value
 from hfscan.store import Store, explain_empty
 from hfscan.store.parity import count_runs
 from hfscan.suggest import unknown
@@ -41,7 +41,9 @@ class Claim:
 
     @property
     def measured(self) -> str:
-        """The value of the primary reading as text."""
+        """The value of the primary reading, or what the claim's own shares add up to, as text."""
+        if self.spec.adds:
+            return f"sum: {', '.join(map(format_sum, self.spec.adds))}"
         return measured_value(self.spec.unit, self.primary) if self.primary else "-"
 
     def as_row(self) -> dict[str, Any]:

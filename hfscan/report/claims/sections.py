@@ -34,8 +34,9 @@ _COUNTED_VERDICTS = {
     "misstated": "overstated or understated",
     "not_reproduced": "not reproduced",
     "inconsistent": "internally inconsistent",
+    "consistent": "internally consistent",
     "depends": "depending on a choice or on uncertain data",
-    "undecided": "not measured or not measurable",
+    "unmeasured": "not measured or not measurable",
 }
 """Column of claim_verdicts.sql -> what its claims are."""
 
@@ -85,6 +86,8 @@ def _verdict_row(claim: Claim) -> dict[str, Any]:
 
 def _describe_measured(claim: Claim) -> dict[str, str]:
     """Return the value of the primary reading and its date; in parentheses at another time."""
+    if claim.spec.adds:
+        return {"measured": claim.measured, "observed": UNKNOWN}
     if claim.primary and claim.primary.low is not None:
         return {"measured": claim.measured, "observed": _format_date(claim.primary)}
     for reading in claim.readings:

@@ -48,6 +48,10 @@ class Sum(msgspec.Struct, forbid_unknown_fields=True):
     shares: list[float]
     rounding: float
 
+    @property
+    def total(self) -> float:
+        return sum(self.shares)
+
 
 class ReadingSpec(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """One way to measure a claim.

@@ -10,7 +10,7 @@ from enum import StrEnum
 from math import inf
 
 from hfscan.report.claims.measure import NO_ACCOUNT_GROUPS, Reading
-from hfscan.report.claims.spec import ClaimSpec, Direction
+from hfscan.report.claims.spec import ClaimSpec, Direction, Sum
 from hfscan.report.format import format_value
 
 
@@ -23,6 +23,7 @@ class Verdict(StrEnum):
     DEPENDS = "depends"
     UNDERSTATED = "understated"
     OVERSTATED = "overstated"
+    CONSISTENT = "consistent"
     INCONSISTENT = "inconsistent"
     NOT_MEASURABLE = "not_measurable"
     NOT_MEASURED = "not_measured"
@@ -148,21 +149,26 @@ def _judge_sums(claim: ClaimSpec) -> Judgement:
     """Judge whether the shares that a claim states of one population can add up to 100 %."""
     parts, possible = [], True
     for item in claim.adds:
-        total, tolerance = sum(item.shares), item.rounding * len(item.shares)
-        possible = possible and total - tolerance <= 1
-        parts.append(f"{item.what} make {round(100 * total)} %")
+        possible = possible and item.total - item.rounding * len(item.shares) <= 1
+        parts.append(f"{item.what} make {format_sum(item)}")
     text = _upper_first("; ".join(parts))
     if possible:
         return Judgement(
-            Verdict.SUPPORTED,
-            f"{text}. With rounding, these shares can describe one population.",
-            "Shares of one population that add up to more than 100 %.",
+            Verdict.CONSISTENT,
+            f"{text}. With rounding, these shares can describe one population; whether they are "
+            "right was not checked.",
+            "Evidence that the shares were not rounded.",
         )
     return Judgement(
         Verdict.INCONSISTENT,
         f"{text}. Shares of one population cannot exceed 100 %.",
         "Evidence that the shares are of different populations.",
     )
+
+
+def format_sum(stated: Sum) -> str:
+    """Return what the shares that a claim states of one population add up to, as text."""
+    return f"{round(100 * stated.total)} %"
 
 
 def accepted_range(claim: ClaimSpec) -> str:
@@ -196,16 +202,17 @@ def _value(claim: ClaimSpec, reading: Reading) -> str:
     value = measured_value(claim.unit, reading)
     if reading.counts is None:
         return value
-    return f"{value} (a ratio of {_interval(claim.unit, reading)}, 95 % interval)"
+    return f"{value} ({_interval(claim.unit, reading)}, 95 % interval)"
 
 
 def _interval(unit: str, reading: Reading) -> str:
     low, high = reading.low, reading.high
+    times = " times" if unit == "ratio" and low is not None else ""
     if low is None or low == high:
-        return _format_in(unit, low)
-    return (
-        f"{_format_in(unit, low)} {'or more' if high is None else f'to {_format_in(unit, high)}'}"
-    )
+        return _format_in(unit, low) + times
+    if high is None:
+        return f"{_format_in(unit, low)}{times} or more"
+    return f"{_format_in(unit, low)} to {_format_in(unit, high)}{times}"
 
 
 def _format_bound(unit: str, value: float) -> str:
