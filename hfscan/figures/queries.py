@@ -242,6 +242,12 @@ class Query:
 
         Raises what `check_parameters` and `choose_pair` raise.
         """
+        return self.bind_compared(store, parameters)[0]
+
+    def bind_compared(
+        self, store: Store, parameters: Mapping[str, object]
+    ) -> tuple[dict[str, object], dict[str, Snapshot]]:
+        """Return what `bind` does, and `earlier` and `later` of a query that compares two."""
         named = {name for parameter in self.parameters for name in parameter.values}
         known = {
             name: [str(value) for (value,) in store.execute(sql).fetchall()]
@@ -249,10 +255,11 @@ class Query:
             if name in named
         }
         values = self.check_parameters(parameters, known)
+        compared: dict[str, Snapshot] = {}
         if self.compares_snapshots:
-            earlier, later = self._choose_compared(store, values)
-            values |= {"earlier": earlier.id, "later": later.id}
-        return values
+            pair = self._choose_compared(store, values)
+            compared = dict(zip(("earlier", "later"), pair, strict=True))
+        return values | {name: snapshot.id for name, snapshot in compared.items()}, compared
 
     def _choose_compared(
         self, store: Store, values: Mapping[str, Any]

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Event, Thread
-from typing import Any, cast
+from typing import Any
 
 import duckdb
 from duckdb import StatementType
@@ -18,7 +18,7 @@ from hfscan.figures.queries import Query, convert_decimals, is_query_name, load
 from hfscan.figures.view import SnapshotView
 from hfscan.interrupt import REPEAT_SECONDS
 from hfscan.sql import identifier
-from hfscan.store import Snapshot, Store, list_snapshots
+from hfscan.store import Snapshot, Store
 from hfscan.suggest import did_you_mean
 
 GIB = 1 << 30
@@ -93,11 +93,7 @@ def run_query(
     Decimals of a named query are numbers; those of SQL stay exact. Raises as `run_sql` does.
     """
     view.bind_census()
-    values = query.bind(store, view.add_release(query, parameters))
-    compared = {}
-    if query.compares_snapshots:
-        snapshots = {snapshot.id: snapshot for snapshot in list_snapshots(store)}
-        compared = {name: snapshots[cast("int", values[name])] for name in ("earlier", "later")}
+    values, compared = query.bind_compared(store, view.add_release(query, parameters))
     result = run_sql(store, query.sql, values)
     if query.name:
         result = replace(result, rows=map(convert_decimals, result.rows))

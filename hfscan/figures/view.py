@@ -18,6 +18,7 @@ from hfscan.store import (
     Snapshot,
     Store,
     choose_snapshot,
+    find_earlier,
     latest_snapshot,
     list_snapshots,
     require_snapshots,
@@ -251,14 +252,16 @@ class SnapshotView:
         return self.snapshot.is_unfiltered and self.snapshot.covers(None, None)
 
     def find_previous(self) -> Snapshot | None:
-        """Return the newest earlier snapshot, where both cover the entire Hub; else None."""
-        earlier = [
-            snapshot for snapshot in list_snapshots(self.store)
-            if snapshot.observed_to < self.snapshot.observed_to
-            and SnapshotView(self.store, snapshot).is_complete
-            and "tags" not in snapshot.missing_columns
-        ]  # fmt: skip
-        return earlier[-1] if earlier and self.is_complete else None
+        """Return the snapshot to compare this one with (`find_earlier`), where it can be.
+
+        None where one of them does not cover the entire Hub or lacks tags, or where one is of
+        invented models and the other is not.
+        """
+        earlier = find_earlier(list_snapshots(self.store), self.snapshot)
+        if earlier is None or earlier.synthetic != self.snapshot.synthetic:
+            return None
+        is_comparable = SnapshotView(self.store, earlier).is_complete and self.is_complete
+        return earlier if is_comparable and "tags" not in earlier.missing_columns else None
 
     def find_model(self, name: str) -> dict[str, Any]:
         """Return the row of a model, by its repo id or `_id`.

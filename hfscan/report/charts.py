@@ -66,7 +66,7 @@ def chart_of(section: Section, report: Report) -> Chart | None:
     caption = load_template(kind).get("usermeta", {}).get("caption", "")
     weights = [figure.weight for figure in section.figures[:1]]
     counted = str(section.parameters.get("weight", next(iter(weights), "models")))
-    for name, text in {**(section.columns or {}), "counted": counted}.items():
+    for name, text in {**(section.columns or {}), **section.days, "counted": counted}.items():
         caption = caption.replace(f"${name}", text)
     if undated:
         caption = f"{caption} Not drawn: {', '.join(undated)}; the table has all."

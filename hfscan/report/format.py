@@ -8,6 +8,7 @@ from hfscan.figures import ALL, Definition, Figure, format_period
 from hfscan.frameworks import taxonomy
 from hfscan.report.caveats import INTERVALS, SMALL_MARK, mark_small
 from hfscan.report.model import Report, Row, Section
+from hfscan.store import Snapshot
 
 DEFINITION_LABELS = {
     "tag": "Hub tags",
@@ -102,6 +103,14 @@ def format_date(day: date) -> str:
 def format_time(instant: datetime) -> str:
     """Return an instant (UTC) as "2024-07-11 12:30", without the time at midnight."""
     return f"{instant:%Y-%m-%d}" if instant.time() == time() else f"{instant:%Y-%m-%d %H:%M}"
+
+
+def name_days(snapshots: Mapping[str, Snapshot]) -> dict[str, str]:
+    """Return the days of snapshots, with the time where two are of one day."""
+    days = {key: format_date(snapshot.observed_to) for key, snapshot in snapshots.items()}
+    if len(set(days.values())) == len(days):
+        return days
+    return {key: f"{snapshot.observed_to:%Y-%m-%d %H:%M}" for key, snapshot in snapshots.items()}
 
 
 def _parse_time(value: date | str) -> Any:

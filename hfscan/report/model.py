@@ -118,6 +118,7 @@ class Section:
     `small` and `estimate`: what their marks and brackets mean; `paragraphs`: anything else.
     `unavailable_rows`: rows without a value and why, in JSON only. `card`: of a fact-check, for the
     page only. `finding`: a title that says what the section found; None: by rule (`titles.py`).
+    `days`: those of the snapshots that it compares, `earlier` and `later`, for the chart.
     `is_own_sql`: the user wrote the query, so that the names of its columns mean nothing here.
     """
 
@@ -146,6 +147,7 @@ class Section:
     unavailable_rows: tuple[Row, ...] = ()
     card: Card | None = None
     finding: str | None = None
+    days: Mapping[str, str] = field(default_factory=dict)
     is_own_sql: bool = False
 
     @property

@@ -9,7 +9,7 @@ from hfscan.figures import Figure, Query, SnapshotView, load
 from hfscan.frameworks import taxonomy
 from hfscan.report.caveats import explain_estimates, explain_flags, explain_small
 from hfscan.report.dependence import explain_dependence, explain_dependent_rows
-from hfscan.report.format import DEFINITION_LABELS, format_time
+from hfscan.report.format import DEFINITION_LABELS, format_time, name_days
 from hfscan.report.model import CustomText, QueryRef, Report, ReportRequest, Row, Section
 from hfscan.report.sentences import format_totals
 from hfscan.report.shares import explain_shares
@@ -108,6 +108,7 @@ def query_section(
         chart=chart,
         paragraphs=describe_parameters(values, compared),
         queries=(reference,) if is_named else (),
+        days=name_days(compared),
         is_own_sql=not is_named,
     )
 

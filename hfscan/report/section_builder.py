@@ -22,7 +22,7 @@ from hfscan.figures import (
 from hfscan.frameworks import DEFAULT_DEFINITION, DEFINITIONS, Definition
 from hfscan.report.caveats import explain_estimates, explain_flags, explain_small
 from hfscan.report.dependence import explain_dependence, explain_dependent_breakdown
-from hfscan.report.format import describe_counted, format_date
+from hfscan.report.format import describe_counted, name_days
 from hfscan.report.model import QueryRef, ReportRequest, Section
 from hfscan.report.section_rows import run_section
 from hfscan.report.sentences import UNITS, format_coverage, format_totals
@@ -109,6 +109,7 @@ class SectionBuilder:
         figures: tuple[Figure, ...] = ()
         rows: tuple[dict[str, Any], ...] = ()
         queries: tuple[QueryRef, ...] = ()
+        days: dict[str, str] = {}
         if query.name == "exclusivity":
             requests = list(self._figure_requests(by))
             parameters = requests[0].parameters()
@@ -124,8 +125,8 @@ class SectionBuilder:
                 if earlier is None:
                     return None
                 parameters |= {"earlier": earlier.id, "later": later.id}
-                days = (format_date(earlier.observed_to), format_date(later.observed_to))
-                values = values | dict(zip(("earlier", "later"), days, strict=True))
+                days = name_days({"earlier": earlier, "later": later})
+                values = values | days
             rows, queries = run_section(self.view, spec, query, parameters)
             if query.name == "creation_cutoff" and len(self._titles) == 1:
                 rows = select_one_framework(rows)
@@ -144,8 +145,9 @@ class SectionBuilder:
         if figures:
             spec = spec | self._describe_figures(by, figures)
         section = new_section(
-            spec, values, rows, by=by, figures=figures, parameters=parameters, queries=queries
-        )
+            spec, values, rows, by=by, figures=figures, parameters=parameters, queries=queries,
+            days=days,
+        )  # fmt: skip
         visible = figures if by is None else visible_figures(figures, by)
         frameworks = self._titles
         dependence = explain_dependence(visible, frameworks)

@@ -20,6 +20,7 @@ from hfscan.store.snapshots import (
     choose_snapshot,
     delete_snapshots,
     explain_empty,
+    find_earlier,
     find_full_crawl,
     latest_snapshot,
     list_snapshots,
@@ -30,7 +31,7 @@ from hfscan.store.snapshots import (
 __all__ = [
     "COUNTS", "CreationDate", "ImportedDates", "Ingested", "Macro", "NewSnapshot", "Snapshot",
     "Store", "Unreadable", "choose_pair", "choose_snapshot", "contains_all", "delete_snapshots",
-    "explain_empty", "export_history", "find_full_crawl", "import_dates", "import_history",
-    "ingest_files", "latest_snapshot", "list_missing_dates", "list_snapshots", "macros",
-    "mark_incomplete", "record_dates", "require_snapshots",
+    "explain_empty", "export_history", "find_earlier", "find_full_crawl", "import_dates",
+    "import_history", "ingest_files", "latest_snapshot", "list_missing_dates", "list_snapshots",
+    "macros", "mark_incomplete", "record_dates", "require_snapshots",
 ]  # fmt: skip

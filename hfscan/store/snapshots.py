@@ -256,7 +256,7 @@ def choose_pair(
     invented. A snapshot may be compared with itself, if both ids are given. Raises NotFoundError
     where there is no other, and InvalidRequestError where `earlier` was observed after `later`.
     """
-    known = sorted(snapshots, key=lambda snapshot: (snapshot.observed_to, snapshot.id))
+    known = sorted(snapshots, key=_order)
     first, last = (
         None if id_ is None else _candidates(known, id_, None)[0] for id_ in (earlier, later)
     )
@@ -270,14 +270,33 @@ def choose_pair(
     given = first or last or max(known, key=_rank)
     place = known.index(given)
     span = known[place if first else 0 : place if last else None]
-    others = [snapshot for snapshot in span if snapshot is not given]
-    if not others:
+    other = _choose_other(span, given)
+    if other is None:
         side = "after" if first else "before"
         raise NotFoundError(
             f"No snapshot was observed {side} snapshot {given.id}. {_describe_all(known)}"
         )
-    other = max(others, key=lambda one: (one.synthetic == given.synthetic, *_rank(one)))
     return (other, given) if known.index(other) < place else (given, other)
+
+
+def find_earlier(snapshots: Iterable[Snapshot], later: Snapshot) -> Snapshot | None:
+    """Return the snapshot that `choose_pair` compares `later` with; None where there is none."""
+    known = sorted(snapshots, key=_order)
+    return _choose_other(known[: known.index(later)], later)
+
+
+def _choose_other(snapshots: Iterable[Snapshot], given: Snapshot) -> Snapshot | None:
+    """Return the one of `snapshots` to compare `given` with; None without another."""
+    others = [snapshot for snapshot in snapshots if snapshot is not given]
+    return max(
+        others,
+        key=lambda other: (other.synthetic == given.synthetic, *_rank(other)),
+        default=None,
+    )
+
+
+def _order(snapshot: Snapshot) -> tuple[datetime, int]:
+    return snapshot.observed_to, snapshot.id
 
 
 def _rank(snapshot: Snapshot) -> tuple[object, ...]:

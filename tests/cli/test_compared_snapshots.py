@@ -156,3 +156,22 @@ def test_partial_snapshots_are_compared_last(run_command, count_changes, tmp_pat
     assert (changes["removed"], changes["added"]) == (0, 2)
     run_command.invoke("delete", "1")
     assert count_changes()["removed"] == 4
+
+
+def test_report_compares_the_snapshots_that_its_query_does(run_command, tmp_path):
+    """A report compares with the snapshot before, unless that is known to lack models."""
+    db = tmp_path / "h.duckdb"
+    run_command.import_day("2024-01-01", BERT, make_keras_model("ann/1"))
+    run_command.import_day("2024-02-01", BERT, make_keras_model("ann/2"))
+    ingest_models(db, [BERT], day=datetime(2024, 3, 1, tzinfo=UTC), complete=False)
+    run_command.import_day("2024-04-01", BERT, make_keras_model("ann/3"))
+    report = json.loads(run_command("report", "--format", "json"))
+    (table,) = [table for table in report["tables"] if table["name"] == "transitions"]
+    assert (table["parameters"]["earlier"], table["parameters"]["later"]) == (2, 4)
+    rows = run_command("query", "transitions", "--format", "json")
+    assert rows == run_command(
+        "query", "transitions", "--param", "earlier=2", "--param", "later=4", "--format", "json"
+    )
+    ingest_models(db, [BERT], day=datetime(2024, 5, 1, tzinfo=UTC), synthetic="a test")
+    later = json.loads(run_command("report", "--snapshot", "5", "--format", "json"))
+    assert "transitions" not in {table["name"] for table in later["tables"]}

@@ -32,6 +32,7 @@ def test_report_has_transitions_of_earlier_models(run_command):
         }
     page = run_command("report", "--definition", "tag", "--format", "html")
     assert "Models in the snapshot of 1 February 2023" in re.sub(r"</?span[^>]*>", "", page)
+    assert "Left: the snapshot of 1 February 2023. Right: that of 1 February 2024." in page
     assert 'aria-label="group -; before' not in page
     label = "Before TensorFlow only; After (not in snapshot); Models 1"
     assert f'aria-label="{label}"' in page
