@@ -1,7 +1,7 @@
 """Measure the CPU time of an ingest: `python benchmarks/ingest.py [FILE...]`.
 
 FILE: dumps or pages of a crawl, as `hfscan import` reads them. Default: pages of synthetic models
-with the fields that a crawl requests, and with lists of files that vary as on the Hub. Prints CPU
+with the fields that a crawl requests. Prints CPU
 seconds per million models, and the ratio to DuckDB alone: `read_json` of the columns that are
 stored, into a table.
 """
@@ -10,10 +10,8 @@ import argparse
 import gzip
 import json
 import tempfile
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from random import Random
 
 import duckdb
 from timing import read_cpu_seconds
@@ -35,10 +33,6 @@ _SCHEMA = {
     "config": "STRUCT(model_type VARCHAR, architectures VARCHAR[])",
 }  # fmt: skip
 """What is stored, in the types of the API."""
-_OTHER_FILES = (
-    "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.txt",
-    "generation_config.json", "added_tokens.json", "merges.txt", "trainer_state.json",
-)  # fmt: skip
 
 
 def main() -> None:
@@ -83,29 +77,11 @@ def _write_pages(folder: Path) -> list[Path]:
     folder.mkdir()
     population = Population.synthetic(_MODELS, seed=1)
     rows = [{key: row[key] for key in ("_id", "id", *FIELDS) if key in row} for row in population]
-    for number, row in enumerate(rows):
-        row["siblings"] += [{"rfilename": name} for name in list_other_files(number)]
     pages = []
     for start in range(0, _MODELS, _PAGE):
         pages.append(folder / f"{start:07}.json.gz")
         pages[-1].write_bytes(gzip.compress(json.dumps(rows[start : start + _PAGE]).encode()))
     return pages
-
-
-def list_other_files(number: int) -> Iterator[str]:
-    """Yield the files without weights of a model, as many and as different as on the Hub in 2024.
-
-    Of 8,650 recorded models, half have nine files or more, one in ten 17 and one in a hundred 60;
-    42 % have a list like no other, a quarter of these through logs of training.
-    """
-    draw = Random(number)  # noqa: S311 - equal in each run
-    yield from draw.sample(_OTHER_FILES, draw.choice((0, 3, 5, 6, 7, 8)))
-    if draw.random() < 0.4:
-        name = "runs/{0}_host/events.out.tfevents.{1}.0"
-        if draw.random() < 0.75:
-            name = "checkpoint-{0}/global_step{1}/rank_0_states_of_the_optimizer_and_more.json"
-        size = 1 if draw.random() < 0.5 else min(500, int(4 / draw.random()))
-        yield from (name.format(number, number + step) for step in range(size))
 
 
 if __name__ == "__main__":
