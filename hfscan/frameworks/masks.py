@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import TYPE_CHECKING
 
 from hfscan.frameworks.bits import bit_table, glob_mask, path_masks, unite
@@ -52,9 +53,11 @@ def reclassify(connection: duckdb.DuckDBPyConnection) -> None:
     )
 
 
-def masks_sql(table: str) -> str:
+@cache
+def masks_sql(table: str, *, has_files: bool = True) -> str:
     """Return SQL for `row` (the rowid) and MASKS of a table.
 
+    Not `has_files`: `files` is NULL in every row, so that no glob has to be planned. The masks are
     UBIGINT, the bits of taxonomy.toml. Reads the table's `id`, `tags`, `library_name`, `files`,
     `model_type` and `architectures`; `weights_mask` is NULL where the file names are unknown,
     `tag_mask` where the tags are, `best_mask` where the file names are and no tag names weights,
@@ -69,6 +72,12 @@ def masks_sql(table: str) -> str:
         "_known_rules": {number: rule.files_if_known for number, rule in numbered},
         "_no_rules": {number: rule.unless_files for number, rule in numbered},
     }
+    without_files = ", ".join(f"NULL::UBIGINT AS {name}" for name in masks)
+    classified = (
+        path_masks(table, masks, known.not_weights)
+        if has_files
+        else f"SELECT 0::BIGINT AS row, {without_files} WHERE false"
+    )
     with_files = ", ".join(
         f"CASE WHEN _has_files THEN coalesce({name}, 0::UBIGINT) END AS {name}" for name in masks
     )
@@ -100,7 +109,7 @@ def masks_sql(table: str) -> str:
     # materialised, or DuckDB copies the expressions into every place that uses them
     return (
         f"WITH {_evidence(known, table)}, "
-        f"classified AS ({path_masks(table, masks, known.not_weights)}), "
+        f"classified AS ({classified}), "
         f"file_masks AS MATERIALIZED (SELECT evidence.*, {with_files} "
         "FROM evidence LEFT JOIN classified USING (row)) "
         f"SELECT * FROM {query}"

@@ -26,6 +26,7 @@ _WRITE_SETTINGS: Settings = {"threads": min(os.cpu_count() or 1, 4)}
 INGEST_MEMORY_LIMIT = "180 MB"
 _LOCK_TIMEOUT = 3.0  # seconds; most processes are done with the database sooner
 _MIN_FREE_SHARE = 0.2  # of the file; below, rewriting it saves too little
+_FIRST_ROWS = 1000
 _COUNT_ROWS = (
     "SELECT sum(estimated_size) FROM duckdb_tables() WHERE NOT temporary "
     "AND table_name NOT IN ('metadata', 'frameworks', 'taxonomy_names')"
@@ -120,6 +121,23 @@ class Store:
     def columns(self, sql: str) -> dict[str, str]:
         """Return name -> type of the columns of a query."""
         return {row[0]: row[1] for row in self.execute(f"DESCRIBE {sql}").fetchall()}
+
+    def list_filled_columns(self, relation: str, columns: Sequence[str]) -> set[str]:
+        """Return those of the columns that have a value in some row."""
+        # most have one in the first rows; of the others, each is read up to its first value
+        counts = ", ".join(f"count({name})" for name in columns)
+        rows, *values = self.fetch_one(
+            f"SELECT count(*), {counts} FROM (FROM {relation} LIMIT {_FIRST_ROWS})"
+        )
+        filled = {name for name, count in zip(columns, values, strict=True) if count}
+        if rows == _FIRST_ROWS:
+            is_filled = f"SELECT 1 FROM {relation} WHERE {{}} IS NOT NULL LIMIT 1"
+            filled |= {
+                name
+                for name in columns
+                if name not in filled and self.execute(is_filled.format(name)).fetchone()
+            }
+        return filled
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:

@@ -156,7 +156,8 @@ def _insert_versions(store: Store, statements: _Statements, position: SeriesPosi
     for first, last, low, high in statements.run("list_batches"):
         kind = "VIEW" if first == last else "TABLE"  # rows of several files are read only once
         statements.run("create_batch", kind=kind, first=first, last=last, low=low, high=high)
-        statements.run("insert_batch", columns=", ".join(columns), masks=masks_sql("batch"))
+        masks = masks_sql("batch", has_files=bool(store.list_filled_columns("batch", ["files"])))
+        statements.run("insert_batch", columns=", ".join(columns), masks=masks)
         store.execute(f"DROP {kind} batch")
     store.execute("DROP TABLE new_versions")
 

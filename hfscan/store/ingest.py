@@ -201,10 +201,8 @@ def _add_snapshot(
     """Insert a snapshot of the staged rows; return its id and its number of models."""
     columns = _stored_columns(store)
     (models,) = store.fetch_one("SELECT count(*) FROM staged")
-    # a column is read up to its first value only; in one query, planning would take longer
-    is_filled = "SELECT 1 FROM staged WHERE {} IS NOT NULL LIMIT 1"
-    empty = {name for name in columns if not store.execute(is_filled.format(name)).fetchone()}
-    missing_columns = [name for name in columns if name in empty - _COMPUTED]
+    present = _COMPUTED | store.list_filled_columns("staged", columns)
+    missing_columns = [name for name in columns if name not in present]
     scope = {
         "since": to_utc_naive(new_snapshot.scope.since, truncate=True),
         "until": to_utc_naive(new_snapshot.scope.until, truncate=True),
