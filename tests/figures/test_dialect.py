@@ -17,6 +17,7 @@ from spark_queries import (
 )
 from sqlglot import parse_one
 from testhub import FakeHub, Population
+from tracing import pause_tracing
 
 from hfscan import export
 from hfscan.cli import cli
@@ -26,6 +27,7 @@ from hfscan.store import Store, list_snapshots
 
 
 @pytest.mark.parametrize("dialect", ["spark", "bigquery", "snowflake"])
+@pause_tracing()
 def test_translated_sql_has_no_macros_or_parameters(dialect):
     for name, requests in REQUESTS.items():
         for parameters in requests:
