@@ -25,6 +25,7 @@ def models(recorded_dumps):
         models_by_snapshot = {
             snapshot: recount.read_models(file) for snapshot, (file, _) in recorded_dumps.items()
         }
+    gc.freeze()  # nor are they searched later
     gc.enable()
     return models_by_snapshot
 
