@@ -10,24 +10,28 @@
 WITH names AS (
     SELECT count(*) AS n FROM census GROUP BY lower(id)
 ),
+accounts AS (
+    SELECT sha, weights_mask, files, tags, counted_author(author, id) AS account FROM census
+),
 commits AS (
-    SELECT count(*) AS n, count(DISTINCT counted_author(author, id)) AS accounts FROM census WHERE sha IS NOT NULL GROUP BY sha
+    SELECT count(*) AS n, min(account) <> max(account) AS has_several_accounts FROM accounts WHERE sha IS NOT NULL GROUP BY sha
 ),
 contents AS (
-    SELECT count(*) AS n, count(DISTINCT counted_author(author, id)) AS accounts
-    FROM census
+    SELECT count(*) AS n, min(account) <> max(account) AS has_several_accounts
+    FROM accounts
     WHERE
         -- an artefact, such as a log, is not a weight file
         weights_mask & (SELECT bit_or(1::UBIGINT << bit) FROM frameworks WHERE kind <> 'artefact') <> 0
         AND tags IS NOT NULL
-    GROUP BY hash(list_sort(files)), hash(list_sort(tags))
+    -- sums of hashes do not depend on the order; sorting takes six times as long
+    GROUP BY list_sum(list_transform(files, lambda file: hash(file))), list_sum(list_transform(tags, lambda tag: hash(tag)))
 ),
 measures AS (
     SELECT 'duplicate_names' AS flag, sum(n) FILTER (n > 1) AS numerator, sum(n) AS denominator, 0.0 AS "limit" FROM names
     UNION ALL
-    SELECT 'mirrors', sum(n) FILTER (accounts > 1), sum(n), 0.01 FROM commits
+    SELECT 'mirrors', sum(n) FILTER (has_several_accounts), sum(n), 0.01 FROM commits
     UNION ALL
-    SELECT 'similar_files', sum(n) FILTER (accounts > 1), sum(n), 0.5 FROM contents
+    SELECT 'similar_files', sum(n) FILTER (has_several_accounts), sum(n), 0.5 FROM contents
 )
 SELECT
     flag,
