@@ -55,6 +55,16 @@ def wheel(request, tmp_path_factory):
     return wheel
 
 
+def install(folder, *packages):
+    """Return the process that installs packages in a new environment.
+
+    Without pip in the environment, and without compiling modules that nothing imports.
+    """
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
+    pip = [sys.executable, "-m", "pip", "--python", folder, "install", "--quiet", "--no-compile"]
+    return subprocess.run([*pip, *packages], capture_output=True, text=True, check=False)
+
+
 @pytest.mark.slow
 @pytest.mark.install
 @pytest.mark.skipif(sys.platform == "win32", reason="paths of a POSIX environment")
@@ -63,9 +73,7 @@ def test_uvx_and_pipx_run_the_wheel(wheel, tmp_path):
     (wheel.parent / "index.html").write_text(f'<a href="{wheel.name}">{wheel.name}</a>')
     index = wheel.parents[1].as_uri()
     tools = tmp_path / "tools"
-    subprocess.run([sys.executable, "-m", "venv", tools], check=True)
-    install = [tools / "bin" / "python", "-m", "pip", "install", "--quiet", "uv", "pipx"]
-    process = subprocess.run(install, capture_output=True, text=True, check=False)
+    process = install(tools, "uv", "pipx")
     if process.returncode:
         pytest.skip(f"pip cannot fetch uv and pipx: {process.stderr[-200:]}")
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
@@ -84,7 +92,7 @@ def test_uvx_and_pipx_run_the_wheel(wheel, tmp_path):
     uvx = [tools / "bin" / "uvx", "--python", sys.executable, "--index", index, "hfscan"]
     assert "PyTorch only" in run(*uvx, "demo")
     assert "PyTorch only" in run(*uvx, "report", "--db", "demo/hfscan.duckdb")
-    pip_arguments = f"--pip-args=--extra-index-url={index}"
+    pip_arguments = f"--pip-args=--no-compile --extra-index-url={index}"
     run(tools / "bin" / "pipx", "install", "--python", sys.executable, pip_arguments, "hfscan")
     assert "PyTorch only" in run(
         tmp_path / "bin" / "hfscan", "report", "--db", "demo/hfscan.duckdb"
@@ -109,13 +117,12 @@ def test_wheel_runs_the_demo_elsewhere(wheel, tmp_path):
     assert metadata["Project-URL"].startswith("Source, https://github.com/")
     environment, folder = tmp_path / "venv", tmp_path / "elsewhere"
     folder.mkdir()
-    subprocess.run([sys.executable, "-m", "venv", environment], check=True)
+    process = install(environment, wheel)
+    assert process.returncode == 0, process.stderr
     (entry_points,) = (name for name in names if name.endswith("entry_points.txt"))
     scripts = zipfile.ZipFile(wheel).read(entry_points).decode()
     assert "hf-scan = hfscan.cli:main" in scripts  # the name that `hf extensions install` needs
     executables = environment / ("Scripts" if sys.platform == "win32" else "bin")
-    install = [executables / "python", "-m", "pip", "install", "--quiet", wheel]
-    subprocess.run(install, check=True)
     process = subprocess.run(
         [executables / "hfscan", "demo"], cwd=folder, capture_output=True, text=True, check=False
     )

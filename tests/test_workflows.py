@@ -213,6 +213,7 @@ class Runner:
             }  # fmt: skip
             # the package index is that of the machine
             env |= {k: v for k, v in os.environ.items() if k.startswith("PIP_") or "PROXY" in k}
+            env["PIP_NO_COMPILE"] = "false"  # pip takes this to mean --no-compile
             if step["name"] == "Install" and step["run"] in self.install_scripts:
                 codes.append(0)  # already installed in this Python
                 continue
