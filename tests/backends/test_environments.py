@@ -73,6 +73,8 @@ def write_wheel(folder, name, version, requires):
 class Machine:
     """A folder with environments, a folder of wheels and a table of one environment."""
 
+    output: tuple[str, str]
+
     def __init__(self, folder):
         self.folder = folder
         self.root, self.table, wheels = (folder / name for name in ("data", "table", "wheels"))
