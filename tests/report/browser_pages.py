@@ -1,13 +1,19 @@
-"""Reports of models with unusual names, for the tests in a browser."""
+"""The pages for the tests in a browser, some of models with unusual names."""
 
+import shutil
 from contextlib import contextmanager
 from itertools import product
 
+import parity_runs
+from click.testing import CliRunner
+from parity_results import make_document, make_result, make_suspect
 from testhub import FakeHub, Population
 
+from hfscan.cli import cli
 from hfscan.figures import SnapshotView
+from hfscan.parity import sections
 from hfscan.pipeline import crawl
-from hfscan.report import ReportRequest, build, build_database_report, compare
+from hfscan.report import FORMATS, ReportRequest, build, build_database_report, compare
 from hfscan.scope import Scope
 from hfscan.store import Store
 
@@ -18,6 +24,30 @@ ODD_NAMES = [
     "constructor", "nil", "https://vega.github.io/schema/vega/v6.json",
 ]  # fmt: skip
 """Names of libraries that are also syntax of templates, expressions or objects of JavaScript."""
+POPULATION = Population.synthetic(4000, seed=2022)
+COMMANDS = {
+    "trend": ["trend"],
+    "trend-formats": ["trend", "--formats", "--per", "month"],
+    "query": ["query", "concentration"],
+    "show": ["show", "author-0000"],
+    "lineage": ["lineage", next(iter(POPULATION))["id"]],
+}
+"""Page -> the command that writes it."""
+PARITY_RUNS = {
+    "parity-run": [
+        make_result("ann/bert", "pytorch"),
+        make_result("ann/bert", "tensorflow", make_suspect("tensorflow")),
+        make_result(HOSTILE, "pytorch", error=2e-7),
+        make_result(HOSTILE, "tensorflow", "does not load"),
+        make_result("eve/none", "none", "unsupported"),
+    ],
+    "parity-sweep": [
+        make_result(f"ann/m{number}", backend, "agree" if number else "weights differ")
+        for number in range(40)
+        for backend in ("pytorch", "tensorflow")
+    ],
+}
+"""Page of `hfscan parity` -> the results of its cases."""
 
 
 @contextmanager
@@ -69,3 +99,34 @@ def build_odd_report(path):
         yield build(
             SnapshotView.choose(store, None), ReportRequest(2022, by="library", top=len(ODD_NAMES))
         )
+
+
+def create_database(path):
+    """Create a database of synthetic models, and of results of parity with hostile text."""
+    case = parity_runs.make_case(HOSTILE, "tensorflow", "outputs differ", error=0.25)
+    return parity_runs.create_database(path, POPULATION, case)
+
+
+def write_pages(folder, database, pages):
+    """Write these reports, and those of a database, as HTML and JSON, and the pages of COMMANDS."""
+    with Store.open(database) as store:
+        pages |= {name: build_database_report(store, name) for name in ("claims", "parity")}
+        view = SnapshotView.choose(store, None)
+        pages["overview"] = build(view, ReportRequest(None))
+        pages["ecosystem"] = build(view, ReportRequest(None), name="ecosystem")
+        earlier_report, later_report = (
+            build(view, ReportRequest(year), name="compare") for year in (2022, 2023)
+        )
+        pages["compare"] = compare(earlier_report, later_report, view)
+    for name, results in PARITY_RUNS.items():
+        document = make_document(results, command="hfscan parity ann/bert")
+        pages[name] = sections.new_report(document)
+    for name, report in pages.items():
+        for format_ in ("html", "json"):
+            with (folder / f"{name}.{format_}").open("w", encoding="utf-8") as file:
+                FORMATS[format_](report, file)
+    copy = shutil.copy(database, folder / "h.duckdb")  # `query` locks the settings of an open one
+    for name, arguments in COMMANDS.items():
+        command = [*arguments, "--db", str(copy), "--out", str(folder / f"{name}.html")]
+        result = CliRunner().invoke(cli, command, catch_exceptions=False)
+        assert result.exit_code == 0, result.stderr
