@@ -13,12 +13,12 @@ from pathlib import Path
 import duckdb
 
 from hfscan.errors import ImportFileError
-from hfscan.frameworks import reclassify
 from hfscan.sql import file_literal, file_literals, literal
 from hfscan.store import parquet
 from hfscan.store.database import Store
 from hfscan.store.duckdb_errors import first_line
 from hfscan.store.history import PACKED
+from hfscan.store.history_masks import classify_versions, export_masks, find_masks, masks_relation
 from hfscan.store.parquet import Rule
 from hfscan.store.schema import load_statements
 
@@ -42,6 +42,7 @@ def export_history(store: Store, folder: Path) -> None:
                 _copy(store, sql, file, {"series_id": series_id, "position": position})
     for table, order in _REWRITTEN.items():
         _copy(store, f"FROM {table} ORDER BY {order}", folder / f"{table}.parquet")
+    export_masks(store, folder / "masks")
 
 
 def import_history(path: Path, folder: Path) -> None:
@@ -55,8 +56,10 @@ def import_history(path: Path, folder: Path) -> None:
         with Store.open(unfinished, write=True) as store:
             try:
                 _check_files(store, folder)
-                _insert_files(store, folder)
-                reclassify(store.connection)
+                masks = find_masks(store, folder / "masks")
+                _insert_files(store, folder, masks_relation(masks))
+                classify_versions(store, masks)
+                store.execute("DROP TABLE intervals; DROP TABLE count_intervals")
                 _check_models(store)
             except (duckdb.Error, ImportFileError) as error:
                 raise ImportFileError(
@@ -96,7 +99,7 @@ def _copy(
     part.replace(file)
 
 
-def _insert_files(store: Store, folder: Path) -> None:
+def _insert_files(store: Store, folder: Path, masks: str) -> None:
     for table in _REWRITTEN:
         file = file_literal(folder / f"{table}.parquet")
         store.execute(f"INSERT INTO {table} BY NAME FROM read_parquet({file})")
@@ -115,8 +118,7 @@ def _insert_files(store: Store, folder: Path) -> None:
         "insert_current_counts",
         "insert_counts_history",
     ):
-        _execute(store, name, packed=PACKED, **relations)
-    store.execute("DROP TABLE intervals; DROP TABLE count_intervals")
+        _execute(store, name, packed=PACKED, masks=masks, **relations)
 
 
 def _check_files(store: Store, folder: Path) -> None:
@@ -163,7 +165,7 @@ def _check_models(store: Store) -> None:
     for column, other in (("model", "key"), ("key", "model")):
         ambiguous = store.execute(
             f"SELECT 1 FROM versions GROUP BY series_id, {column} "
-            f"HAVING count(DISTINCT {other}) > 1"
+            f"HAVING min({other}) <> max({other})"
         )
         if ambiguous.fetchone():
             raise ImportFileError(f"a {column} has more than one {other}.")

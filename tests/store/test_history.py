@@ -315,7 +315,7 @@ def test_changes_within_a_series_are_recounted(tmp_path):
 
 def read_fixed_files(folder: Path) -> dict[str, bytes]:
     """Return the files of a saved history that never change."""
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("0*")}
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*-after-*")}
 
 
 @pytest.mark.parametrize("seed", range(2))

@@ -27,17 +27,48 @@ FROM counts_history WHERE series_id = $series_id AND valid_from = $position
 -- wide columns stay out of the window
 CREATE TEMP TABLE intervals AS
 SELECT snapshot, model, gone, position AS valid_from,
-    lead(position) OVER (PARTITION BY series_id, model ORDER BY position) AS valid_to
+    lead(position) OVER (PARTITION BY series_id, model ORDER BY position) AS valid_to,
+    combination
 FROM (SELECT snapshot, model, gone FROM {versions}) AS events
 JOIN (SELECT id AS snapshot, series_id, position FROM snapshots) USING (snapshot)
+LEFT JOIN (
+    SELECT snapshot, unnest(models) AS model, combination FROM {masks}
+) USING (snapshot, model)
 
 -- name: insert_versions
 INSERT INTO versions BY NAME
-SELECT series_id, valid_from, valid_to, seen.* EXCLUDE (snapshot, gone)
+SELECT series_id, valid_from, valid_to, seen.* EXCLUDE (snapshot, gone),
+    masks.* EXCLUDE (snapshot, models, combination)
 FROM {versions} AS seen
 JOIN intervals USING (snapshot, model)
 JOIN (SELECT id AS snapshot, series_id FROM snapshots) USING (snapshot)
+LEFT JOIN {masks} AS masks USING (combination)
 WHERE NOT seen.gone
+
+-- name: masks
+SELECT snapshot, tag_mask, weights_mask, loadable_4_mask, loadable_5_mask, best_mask,
+    list(model ORDER BY model) AS models
+FROM versions JOIN (
+    SELECT id AS snapshot, series_id, position AS valid_from FROM snapshots
+) USING (series_id, valid_from)
+GROUP BY ALL
+ORDER BY snapshot, min(model)
+
+-- name: choose_versions
+-- those without masks, and some of the others
+CREATE TEMP TABLE chosen AS
+WITH known AS (
+    SELECT series_id, model, valid_from, combination
+    FROM intervals JOIN (SELECT id AS snapshot, series_id FROM snapshots) USING (snapshot)
+    WHERE NOT gone
+)
+SELECT versions.rowid, combination IS NULL AS is_new, id, tags, library_name, files, model_type,
+    architectures, tag_mask, weights_mask, loadable_4_mask, loadable_5_mask, best_mask
+FROM versions JOIN (
+    FROM known WHERE combination IS NULL
+    UNION ALL
+    FROM (FROM known WHERE combination IS NOT NULL) USING SAMPLE {checked} ROWS
+) USING (series_id, model, valid_from)
 
 -- name: create_count_intervals
 CREATE TEMP TABLE count_intervals AS
