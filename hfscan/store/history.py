@@ -107,12 +107,30 @@ def hash_state(store: Store) -> str:
     return f"hash({', '.join(columns)})"
 
 
-def insert_intervals(store: Store, position: SeriesPosition) -> None:
-    """Insert the intervals of a snapshot that has the models of `staged` (see `Staging`)."""
+def find_touched_models(store: Store, position: SeriesPosition, base: int) -> bool:
+    """Create the table `touched`: the models of an update of which intervals may change.
+
+    All others have the same version and counts in its base, the snapshot `base`, and at the
+    previous position: these go on. Return False where the base is of another series.
+    """
+    before = find_position(store, base)
+    if before.series_id != position.series_id or before.number > position.previous:
+        return False
+    _prepare_statements(store, position, base=before.number).run("find_touched_models")
+    return True
+
+
+def insert_intervals(store: Store, position: SeriesPosition, *, only_touched: bool = False) -> None:
+    """Insert the intervals of a snapshot that has the models of `staged` (see `Staging`).
+
+    `only_touched`: of the models of the series, only those of the table `touched` may change.
+    """
     statements = _prepare_statements(store, position)
-    statements.run("match_models", "number_models")
+    is_touched = "model IN (FROM touched)" if only_touched else "true"
+    statements.run("match_models", is_touched=is_touched)
+    statements.run("number_models")
     _insert_versions(store, statements, position)
-    statements.run("find_changed_counts")
+    statements.run("find_changed_counts", is_touched=is_touched)
     _rebuild_count_intervals(
         store, position, until=position.number, with_history=bool(position.next)
     )

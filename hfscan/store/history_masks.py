@@ -17,7 +17,7 @@ from hfscan.store.database import Store
 from hfscan.store.schema import load_statements
 
 _CHECKED_VERSIONS = 1_000
-"""Versions, drawn at random, that are classified again: if 1 % are wrong, 99.99 % of draws see it."""
+"""Versions drawn to be classified again. If 1 % are wrong, 99.99 % of draws see it."""
 
 
 def export_masks(store: Store, folder: Path) -> None:

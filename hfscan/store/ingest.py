@@ -142,6 +142,11 @@ def _insert_staged(
 
     The snapshot is stored as incomplete if an excluded row cannot be attributed to a model.
     """
+    store.execute(  # of an update: the models of its base that it did not fetch
+        "CREATE OR REPLACE TEMP VIEW carried AS "
+        f"SELECT {', '.join(_stored_columns(store))}, _id IS NOT NULL AS has_id "
+        f"FROM models_in({new_snapshot.base or 0}) ANTI JOIN staged USING (key)"
+    )
     unknown_keys = count_unknown_keys(store)
     unreadable = _count_unreadable(store, None, "maybe_private", "private")
     excluded: dict[str, Any] = {
@@ -151,17 +156,13 @@ def _insert_staged(
     duplicates, _ = _deduplicate(store, staging, "key", _BY_DATE)
     shared_ids, shared_id = _deduplicate(store, staging, "id", _BY_OBJECT_ID)
     (models_read,) = store.fetch_one("SELECT count(*) FROM staged")
-    if new_snapshot.base is not None:  # an update: other models are carried over
-        staging.add(
-            f"SELECT {', '.join(_stored_columns(store))}, _id IS NOT NULL AS has_id "
-            f"FROM models_in({new_snapshot.base}) ANTI JOIN staged USING (key)"
-        )
     lost = excluded["missing_id"] + excluded["maybe_private"]
     lost += conversion.oversized + conversion.damaged
     if conversion.partial or (new_snapshot.complete and lost):
         new_snapshot = replace(new_snapshot, complete=False)
     unreadable += _count_unreadable(store, new_snapshot.base)
-    snapshot, models = _add_snapshot(store, new_snapshot, digest, unreadable)
+    snapshot, models = _add_snapshot(store, staging, new_snapshot, digest, unreadable)
+    store.execute("DROP VIEW carried")
     return Ingested(
         snapshot,
         models,
@@ -196,12 +197,20 @@ def _deduplicate(store: Store, staging: Staging, column: str, order: str) -> tup
 
 
 def _add_snapshot(
-    store: Store, new_snapshot: NewSnapshot, digest: str, unreadable: Sequence[Unreadable]
+    store: Store,
+    staging: Staging,
+    new_snapshot: NewSnapshot,
+    digest: str,
+    unreadable: Sequence[Unreadable],
 ) -> tuple[int, int]:
-    """Insert a snapshot of the staged rows; return its id and its number of models."""
+    """Insert a snapshot of the rows staged and carried; return its id and its number of models."""
     columns = _stored_columns(store)
-    (models,) = store.fetch_one("SELECT count(*) FROM staged")
+    (models,) = store.fetch_one(
+        "SELECT (SELECT count(*) FROM staged) + (SELECT count(*) FROM carried)"
+    )
     present = _COMPUTED | store.list_filled_columns("staged", columns)
+    if others := [name for name in columns if name not in present]:
+        present |= store.list_filled_columns("carried", others)
     missing_columns = [name for name in columns if name not in present]
     scope = {
         "since": to_utc_naive(new_snapshot.scope.since, truncate=True),
@@ -216,7 +225,18 @@ def _add_snapshot(
     }
     observed_to = to_utc_naive(new_snapshot.observed_to, truncate=True)
     position = history.allocate_position(store, scope, observed_to)
-    history.insert_intervals(store, position)
+    base = new_snapshot.base
+    only_touched = base is not None and history.find_touched_models(store, position, base)
+    if only_touched:  # intervals of the other models go on
+        keys = (
+            "SELECT key FROM versions WHERE series_id = $series AND model IN (FROM touched) "
+            "AND key NOT IN (SELECT key FROM staged)"
+        )
+        staging.add(f"FROM carried SEMI JOIN ({keys}) USING (key)", {"series": position.series_id})
+    elif base is not None:
+        staging.add("FROM carried")
+    history.insert_intervals(store, position, only_touched=only_touched)
+    store.execute("DROP TABLE IF EXISTS touched")
     strata = new_snapshot.sample_strata
     row = scope | {
         "kind": new_snapshot.kind,
@@ -251,7 +271,7 @@ def _stored_columns(store: Store) -> list[str]:
 def _count_unreadable(
     store: Store, base: int | None, condition: str = "true", only: str | None = None
 ) -> list[Unreadable]:
-    """Return how many staged models lack a readable value, and an example, for each column.
+    """Return how many models lack a readable value, and an example, for each column.
 
     `only`: just for this column. For models carried over, the example is that of the snapshot
     `base`.
@@ -263,7 +283,11 @@ def _count_unreadable(
         ),
         named AS (
             SELECT unnest(unreadable) AS field, unnest(examples) AS example
-            FROM staged WHERE unreadable IS NOT NULL AND {condition}
+            FROM (
+                SELECT unreadable, examples FROM staged WHERE {condition}
+                UNION ALL SELECT unreadable, NULL FROM carried
+            )
+            WHERE unreadable IS NOT NULL
         )
         SELECT field, count(*), coalesce(min(named.example), any_value(earlier.example))
         FROM named LEFT JOIN earlier USING (field)

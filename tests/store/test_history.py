@@ -313,9 +313,44 @@ def test_changes_within_a_series_are_recounted(tmp_path):
     assert len(totals) == 7  # each change occurs
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_update_holds_what_it_fetched_and_else_its_base(create_store, tmp_path, seed):
+    """Whenever it comes in: the same as a dump of all these models."""
+    rng, days = random.Random(seed), make_days(seed, 6)
+    if seed % 3 == 2:  # an update then sees a column that its base lacks, or lacks one that it has
+        for row in days[0]:
+            del row["siblings"]
+    days[0][0]["gated"] = ["not understood"]
+    updated, imported = create_store(), create_store()
+    order = rng.sample(range(1, 6), 5)
+    for number in (0, *order):
+        rows = days[number]
+        if number == 0 or rng.random() < 0.3:
+            for store in (updated, imported):
+                ingest_day(store, tmp_path, number, rows)
+            continue
+        fetched = rng.sample(rows, rng.randrange(1, len(rows)))
+        ids = {row["_id"] for row in fetched}
+        ingest_day(updated, tmp_path, number, fetched, kind="update", base=1, complete=False)
+        carried = [row for row in days[0] if row["_id"] not in ids]
+        ingest_day(imported, tmp_path, number, fetched + carried)
+    assert read_intervals(updated) == read_intervals(imported)
+    unreadable, expected = (
+        {
+            (snapshot.observed_to, column.field, column.models)
+            for snapshot in list_snapshots(store)
+            for column in snapshot.unreadable
+        }
+        for store in (updated, imported)
+    )
+    assert unreadable == expected
+
+
 def read_fixed_files(folder: Path) -> dict[str, bytes]:
     """Return the files of a saved history that never change."""
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*-after-*")}
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*-after-*")
+    }
 
 
 @pytest.mark.parametrize("seed", range(2))

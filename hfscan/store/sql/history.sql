@@ -24,12 +24,29 @@ WHERE since IS NOT DISTINCT FROM $since AND until IS NOT DISTINCT FROM $until
     AND sample_design IS NOT DISTINCT FROM $sample_design
     AND synthetic IS NOT DISTINCT FROM $synthetic AND missing_columns = $missing_columns
 
+-- name: find_touched_models
+-- of an update: those that it fetched, or that changed between its base and the previous snapshot
+CREATE TEMP TABLE touched AS
+SELECT model FROM versions
+WHERE series_id = $series_id AND (
+    key IN (SELECT key FROM staged)
+    OR valid_from > $base AND valid_from <= $previous OR valid_to > $base AND valid_to <= $previous
+)
+UNION
+SELECT model FROM current_counts
+WHERE series_id = $series_id AND valid_from > $base AND valid_from <= $previous
+UNION
+SELECT model FROM counts_history
+WHERE series_id = $series_id AND (
+    valid_from > $base AND valid_from <= $previous OR valid_to > $base AND valid_to <= $previous
+)
+
 -- name: match_models
 CREATE TEMP TABLE seen AS
 WITH old AS (
     SELECT rowid AS version, key, model, {state} AS state
     FROM versions
-    WHERE series_id = $series_id
+    WHERE series_id = $series_id AND {is_touched}
         AND valid_from <= $previous AND (valid_to IS NULL OR valid_to > $previous)
 )
 SELECT
@@ -133,10 +150,10 @@ DELETE FROM versions WHERE rowid IN (SELECT later FROM joined)
 CREATE TEMP TABLE changed_models AS
 WITH old AS (
     SELECT model, downloads, downloads_all_time, likes FROM current_counts
-    WHERE series_id = $series_id AND valid_from <= $previous
+    WHERE series_id = $series_id AND {is_touched} AND valid_from <= $previous
     UNION ALL
     SELECT model, downloads, downloads_all_time, likes FROM counts_history
-    WHERE $next IS NOT NULL
+    WHERE $next IS NOT NULL AND {is_touched}
         AND series_id = $series_id AND valid_from <= $previous AND valid_to > $previous
 )
 SELECT model FROM seen FULL JOIN old USING (model)
