@@ -22,10 +22,17 @@ both_have_ids AS (
     SELECT NOT bool_or(list_contains(missing_columns, '_id')) AS yes
     FROM snapshots WHERE id IN ($earlier::INTEGER, $later::INTEGER)
 ),
-observed AS (
+places AS (
+    SELECT earlier.series_id AS old_series, earlier.position AS old_position, later.series_id AS new_series, later.position AS new_position
+    FROM snapshots AS earlier, snapshots AS later
+    WHERE earlier.id = $earlier AND later.id = $later
+),
+-- within a series, most models have the same version in both snapshots: only the others are matched
+held AS (
     SELECT
-        side,
-        CASE WHEN (SELECT yes FROM both_have_ids) THEN _id ELSE id END AS key,
+        series_id = old_series AND valid_from <= old_position AND coalesce(valid_to > old_position, true) AS by_old,
+        series_id = new_series AND valid_from <= new_position AND coalesce(valid_to > new_position, true) AS by_new,
+        CASE WHEN by_old AND by_new THEN NULL WHEN NOT (SELECT yes FROM both_have_ids) THEN id WHEN has_id THEN key END AS key,
         known_support(
             $definition::VARCHAR,
             mask_by_definition(
@@ -37,24 +44,27 @@ observed AS (
             WHEN 'library' THEN named_or_none(library_name, 'library_name', unreadable)
             WHEN 'author' THEN coalesce(author, '(no account)')
         END AS group_name
-    FROM (
-        SELECT 'earlier' AS side, * FROM models_in($earlier)
-        UNION ALL BY NAME
-        SELECT 'later' AS side, * FROM models_in($later)
-    )
+    FROM versions, places
+    WHERE by_old OR by_new
+),
+observed AS (
+    SELECT by_old, by_new, key, supported, group_name, count(*) AS models FROM held GROUP BY ALL
 ),
 pairs AS (
     SELECT
         old.supported AS before,
         new.supported AS after,
-        old.key IS NULL AS added,
-        new.key IS NULL AS removed,
-        CASE WHEN removed THEN old.group_name ELSE new.group_name END AS in_group
-    FROM (FROM observed WHERE side = 'earlier') AS old
-    FULL JOIN (FROM observed WHERE side = 'later') AS new USING (key)
+        old.by_old IS NULL AS added,
+        new.by_new IS NULL AS removed,
+        CASE WHEN removed THEN old.group_name ELSE new.group_name END AS in_group,
+        coalesce(new.models, old.models) AS models
+    FROM (FROM observed WHERE by_old AND NOT by_new) AS old
+    FULL JOIN (FROM observed WHERE by_new AND NOT by_old) AS new USING (key)
+    UNION ALL
+    SELECT supported, supported, false, false, group_name, models FROM observed WHERE by_old AND by_new
 ),
 ranked AS (
-    SELECT in_group, row_number() OVER (ORDER BY count(*) DESC, in_group) AS rank
+    SELECT in_group, row_number() OVER (ORDER BY sum(models) DESC, in_group) AS rank
     FROM pairs GROUP BY in_group
 ),
 named AS (  -- supported is NULL where its evidence is unknown
@@ -68,7 +78,7 @@ counted AS (
         CASE WHEN rank > $top::INTEGER THEN '(other)' ELSE pairs.in_group END AS "group",
         CASE WHEN added THEN '(not in snapshot)' ELSE before_names.names END AS before,
         CASE WHEN removed THEN '(not in snapshot)' ELSE after_names.names END AS after,
-        count(*) AS models
+        sum(models)::BIGINT AS models
     FROM pairs
     JOIN ranked ON ranked.in_group IS NOT DISTINCT FROM pairs.in_group
     LEFT JOIN named AS before_names ON before_names.supported IS NOT DISTINCT FROM before

@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from hfscan.figures.queries import load
 from hfscan.figures.view import SnapshotView
@@ -51,6 +52,10 @@ _MESSAGES = {
     ),
 }
 """Flag -> what it says."""
+
+_Rows = dict[tuple[int, int], list[dict[str, Any]]]
+_counters: WeakKeyDictionary[Store, _Rows] = WeakKeyDictionary()
+"""What download_counters says of two snapshots, which never change: several reports ask for it."""
 
 
 @dataclass(frozen=True)
@@ -125,10 +130,17 @@ def find_download_flags(store: Store, snapshot: Snapshot) -> Iterator[Flag]:
         if before in compared:
             continue
         compared.append(before)
-        rows = load("download_counters").run(store, {"earlier": before.id, "later": snapshot.id})
-        for flag in _flags(snapshot, rows, before):
+        for flag in _flags(snapshot, _count_implausible(store, before, snapshot), before):
             found.setdefault(flag.name, flag)
     yield from found.values()
+
+
+def _count_implausible(store: Store, before: Snapshot, snapshot: Snapshot) -> list[dict[str, Any]]:
+    known, pair = _counters.setdefault(store, {}), (before.id, snapshot.id)
+    if pair not in known:
+        parameters = {"earlier": before.id, "later": snapshot.id}
+        known[pair] = load("download_counters").run(store, parameters)
+    return known[pair]
 
 
 def find_flags_of_figures(

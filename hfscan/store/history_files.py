@@ -24,6 +24,7 @@ from hfscan.store.schema import load_statements
 
 _TABLES = ("versions", "counts")
 _REWRITTEN = {"snapshots": "id", "creation_dates": "id, kind"}
+_MEMORY_LIMIT = "400 MB"  # of an import, which takes no longer; without, it grows with the models
 
 
 def export_history(store: Store, folder: Path) -> None:
@@ -53,21 +54,33 @@ def import_history(path: Path, folder: Path) -> None:
     unfinished = path.with_name(path.name + ".restored")
     unfinished.unlink(missing_ok=True)
     try:
-        with Store.open(unfinished, write=True) as store:
-            try:
-                _check_files(store, folder)
-                masks = find_masks(store, folder / "masks")
-                _insert_files(store, folder, masks_relation(masks))
-                classify_versions(store, masks)
-                store.execute("DROP TABLE intervals; DROP TABLE count_intervals")
-                _check_models(store)
-            except (duckdb.Error, ImportFileError) as error:
-                raise ImportFileError(
-                    f"Incomplete history in {folder}: {first_line(error)}"
-                ) from error
+        if not _import_files(unfinished, folder, memory_limit=_MEMORY_LIMIT):
+            unfinished.unlink()
+            _import_files(unfinished, folder)
         unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+def _import_files(path: Path, folder: Path, *, memory_limit: str | None = None) -> bool:
+    """Create a database from the files; return False if the limit is too low."""
+    with Store.open(path, write=True) as store:
+        if memory_limit is not None:
+            store.execute(f"SET memory_limit = '{memory_limit}'")
+        try:
+            _check_files(store, folder)
+            masks = find_masks(store, folder / "masks")
+            _insert_files(store, folder, masks_relation(masks))
+            classify_versions(store, masks)
+            store.execute("DROP TABLE intervals; DROP TABLE count_intervals")
+            _check_models(store)
+        except duckdb.OutOfMemoryException:  # DuckDB cannot spill everything to disk
+            if memory_limit is None:
+                raise
+            return False
+        except (duckdb.Error, ImportFileError) as error:
+            raise ImportFileError(f"Incomplete history in {folder}: {first_line(error)}") from error
+    return True
 
 
 def contains_all(store: Store, snapshots: Path) -> bool:
