@@ -20,20 +20,21 @@
 WITH counts AS (
     FROM unit_counts($per::VARCHAR, $weight::VARCHAR, $since::TIMESTAMP, $until::TIMESTAMP, $cutoff::VARCHAR)
 ),
-ranked AS (
+ranked AS (  -- units with the same count at once: those up to last_place have `cumulative`
     SELECT
-        n,
-        row_number() OVER by_count AS place,
-        sum(n) OVER by_count AS cumulative
-    FROM counts
+        n, units,
+        sum(units) OVER by_count AS last_place,
+        sum(total) OVER by_count AS cumulative
+    FROM (SELECT n, count(*) AS units, sum(n) AS total FROM counts GROUP BY n)
     WINDOW by_count AS (ORDER BY n DESC ROWS UNBOUNDED PRECEDING)
 ),
 totals AS (
     SELECT
-        count(*) AS units, sum(n) AS total,
-        count(*) FILTER (n = 0) AS units_with_none,
-        count(*) FILTER (n < $under::INTEGER) AS units_under,
-        sum(place * n::DOUBLE) AS weighted,
+        sum(units)::BIGINT AS units, max(cumulative) AS total,
+        coalesce(sum(units) FILTER (n = 0), 0)::BIGINT AS units_with_none,
+        coalesce(sum(units) FILTER (n < $under::INTEGER), 0)::BIGINT AS units_under,
+        -- on average, the units are in the middle of their places
+        sum(units * (last_place - (units - 1) / 2) * n::DOUBLE) AS weighted,
         (SELECT any_value(coverage) FROM counts) AS coverage
     FROM ranked
 ),
@@ -45,11 +46,11 @@ levels AS (
 )
 SELECT
     name,
-    cumulative AS numerator,
+    cumulative - (last_place - place) * n AS numerator,
     total AS denominator,
     round(numerator / nullif(denominator, 0), 9) AS share,
     round(coverage, 6) AS coverage
-FROM levels JOIN ranked USING (place), totals
+FROM levels JOIN ranked ON place <= last_place AND place > last_place - units, totals
 UNION ALL
 SELECT 'none', units_with_none, units, round(units_with_none / units, 9), round(coverage, 6) FROM totals WHERE units > 0
 UNION ALL

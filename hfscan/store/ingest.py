@@ -229,10 +229,11 @@ def _add_snapshot(
     only_touched = base is not None and history.find_touched_models(store, position, base)
     if only_touched:  # intervals of the other models go on
         keys = (
-            "SELECT key FROM versions WHERE series_id = $series AND model IN (FROM touched) "
-            "AND key NOT IN (SELECT key FROM staged)"
+            f"(SELECT key FROM versions WHERE series_id = {position.series_id} "
+            "AND model IN (FROM touched) AND key NOT IN (SELECT key FROM staged)) AS keys"
         )
-        staging.add(f"FROM carried SEMI JOIN ({keys}) USING (key)", {"series": position.series_id})
+        if store.fetch_one(f"SELECT count(*) FROM {keys}") != (0,):
+            staging.add(f"FROM carried SEMI JOIN {keys} USING (key)")
     elif base is not None:
         staging.add("FROM carried")
     history.insert_intervals(store, position, only_touched=only_touched)
