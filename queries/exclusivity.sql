@@ -32,12 +32,9 @@ tally AS (
     SELECT
         group_of($by::VARCHAR, created_at, at_cutoff, author, pipeline_tag, library_name, model_type, tags, parameters, gated, unreadable)
             AS group_name,
-        known_support(
-            $definition::VARCHAR,
-            mask_by_definition(
-                $definition, $transformers::INTEGER, tag_mask, weights_mask, loadable_4_mask, loadable_5_mask, best_mask
-            ),
-            (SELECT bit_or(mask) FROM compared)
+        support_by_definition(
+            $definition::VARCHAR, $transformers::INTEGER, tag_mask, weights_mask, loadable_4_mask, loadable_5_mask,
+            best_mask, (SELECT bit_or(mask) FROM compared)
         ) AS supported,
         -- grouped by author only where needed, because there are many
         CASE WHEN $weight::VARCHAR = 'authors' OR $exclude_top_authors::INTEGER > 0 THEN counted_author(author, id) END

@@ -33,12 +33,9 @@ held AS (
         series_id = old_series AND valid_from <= old_position AND coalesce(valid_to > old_position, true) AS by_old,
         series_id = new_series AND valid_from <= new_position AND coalesce(valid_to > new_position, true) AS by_new,
         CASE WHEN by_old AND by_new THEN NULL WHEN NOT (SELECT yes FROM both_have_ids) THEN id WHEN has_id THEN key END AS key,
-        known_support(
-            $definition::VARCHAR,
-            mask_by_definition(
-                $definition, $transformers::INTEGER, tag_mask, weights_mask, loadable_4_mask, loadable_5_mask, best_mask
-            ),
-            (SELECT bit_or(mask) FROM compared)
+        support_by_definition(
+            $definition::VARCHAR, $transformers::INTEGER, tag_mask, weights_mask, loadable_4_mask, loadable_5_mask,
+            best_mask, (SELECT bit_or(mask) FROM compared)
         ) AS supported,
         CASE $by::VARCHAR
             WHEN 'library' THEN named_or_none(library_name, 'library_name', unreadable)

@@ -107,7 +107,10 @@ CREATE TABLE IF NOT EXISTS counts_history (    -- and as it was before; grows at
 CREATE MACRO IF NOT EXISTS models_at(series_id, position) AS TABLE
 WITH counted AS (
     SELECT model, downloads, downloads_all_time, likes FROM current_counts
-    WHERE current_counts.series_id = series_id AND valid_from <= position
+    WHERE current_counts.series_id = series_id
+        -- never negative; DuckDB guesses that an OR leaves a fifth, as it does of versions below, and
+        -- holds these narrow rows in memory, not those
+        AND (valid_from <= position OR valid_from < 0)
     UNION ALL
     SELECT model, downloads, downloads_all_time, likes FROM counts_history
     WHERE counts_history.series_id = series_id AND valid_from <= position AND valid_to > position
@@ -238,6 +241,14 @@ AND shown & (SELECT bit_or(1::UBIGINT << bit) FROM frameworks WHERE kind = 'form
 -- Which of the frameworks in `sought` a mask has; NULL: not known. The Hub's tags are complete as they are.
 CREATE MACRO IF NOT EXISTS known_support(definition, shown, sought) AS
 CASE WHEN definition = 'tag' OR shown & sought <> 0 OR NOT is_framework_unknown(shown) THEN shown & sought END;
+
+-- The same, of a model by a definition.
+CREATE MACRO IF NOT EXISTS support_by_definition(
+    definition, transformers, tag, weights, loadable_4, loadable_5, best, sought
+) AS
+known_support(
+    definition, mask_by_definition(definition, transformers, tag, weights, loadable_4, loadable_5, best), sought
+);
 
 -- The names in a mask; `frameworks`: a list of their names and bits.
 CREATE MACRO IF NOT EXISTS names_of_mask(mask, frameworks) AS
