@@ -13,8 +13,8 @@ from testhub import FakeHub, Population
 
 from hfscan.cli import cli
 from hfscan.errors import HubRefusedError, StaleError
-from hfscan.hub.datasets import HubDataset
-from hfscan.store import Store, list_snapshots
+from hfscan.hub.datasets import HubDataset, list_files
+from hfscan.store import Store, export_history, list_snapshots
 from hfscan.sync import DatasetTarget, SyncOptions, check_age
 
 TODAY = datetime.now(UTC)
@@ -155,6 +155,36 @@ def test_retention_deletes_old_updates(published_hub, create_target, skip_report
         f"history/versions/{later:06}-after-{earlier:06}.parquet"
         for later, earlier in ((1, 0), (3, 1), (4, 3), (5, 4))
     }
+
+
+def test_ten_years_of_days_are_restored_with_few_requests(
+    published_hub, create_target, tmp_path, skip_reports
+):
+    """The Hub limits requests: the files of past months and years are shared."""
+    skip_reports()
+    hub, work = published_hub, tmp_path / "one"
+    with Store.open(work / "hfscan.duckdb", write=True) as store:
+        store.execute(  # ten years before the first snapshot, in which no model changes
+            "UPDATE snapshots SET position = 3651; "
+            "INSERT INTO snapshots SELECT snapshots.* REPLACE ("
+            "id + days AS id, 3651 - days AS position, 'update' AS kind, "
+            "observed_from - INTERVAL 1 DAY * days AS observed_from, "
+            "observed_to - INTERVAL 1 DAY * days AS observed_to) "
+            "FROM snapshots, range(1, 3651) AS earlier(days)"
+        )
+        export_history(store, work / "history")
+    dataset = create_target("one").dataset
+    files = {f"history/{name}": file for name, file in list_files(work / "history").items()}
+    dataset.publish(files, "ten years", parent=dataset.head(), managed_folders=["history"])
+    hub.requests.clear()
+    machine = create_target()
+    state, new = run_update(machine, hub, day=1)
+    targets = [request.target for request in hub.requests]
+    before_crawl = next(i for i, target in enumerate(targets) if target.startswith("/api/models"))
+    assert (new, state.kind) == (True, "update")
+    assert 100 < before_crawl < 300
+    with Store.open(machine.work / "hfscan.duckdb") as store:
+        assert len(list_snapshots(store)) == 3652
 
 
 def test_concurrent_commit_is_not_overwritten(

@@ -7,6 +7,7 @@ import. `snapshots.parquet` and `creation_dates.parquet` are rewritten. The SQL 
 sql/history_files.sql.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from hfscan.store.database import Store
 from hfscan.store.duckdb_errors import first_line
 from hfscan.store.history import PACKED
 from hfscan.store.history_masks import classify_versions, export_masks, find_masks, masks_relation
+from hfscan.store.history_parts import SavedSnapshot, list_possible_files, plan_files
 from hfscan.store.parquet import Rule
 from hfscan.store.schema import load_statements
 
@@ -29,18 +31,18 @@ _MEMORY_LIMIT = "400 MB"  # of an import, which takes no longer; without, it gro
 
 def export_history(store: Store, folder: Path) -> None:
     """Update the files in `folder` to the content of the database; write only missing ones."""
-    snapshots = _execute(store, "list_files", snapshots="snapshots").fetchall()
+    files = plan_files(_list_snapshots(store, "snapshots"))
     for table in _TABLES:
         (folder / table).mkdir(parents=True, exist_ok=True)
-        expected = {_name(id_, previous) for id_, _, _, previous in snapshots}
-        for stale in {path.name for path in (folder / table).iterdir()} - expected:
+        for stale in {path.name for path in (folder / table).iterdir()} - files.keys():
             (folder / table / stale).unlink()
-        for id_, series_id, position, previous in snapshots:
-            file = folder / table / _name(id_, previous)
-            if not file.exists():
-                changes = load_statements("history_files")[table]
-                sql = f"SELECT {id_} AS snapshot, * FROM ({changes}) ORDER BY model"
-                _copy(store, sql, file, {"series_id": series_id, "position": position})
+        for name, ids in files.items():
+            if not (folder / table / name).exists():
+                changes = _changes(table, ids)
+                with store.limited_memory(_MEMORY_LIMIT):
+                    _copy(
+                        store, f"FROM ({changes}) ORDER BY snapshot, model", folder / table / name
+                    )
     for table, order in _REWRITTEN.items():
         _copy(store, f"FROM {table} ORDER BY {order}", folder / f"{table}.parquet")
     export_masks(store, folder / "masks")
@@ -100,15 +102,19 @@ def _execute(store: Store, name: str, **texts: str) -> duckdb.DuckDBPyConnection
     return store.execute(load_statements("history_files")[name].format(**texts))
 
 
-def _name(snapshot: int, previous: int) -> str:
-    return f"{snapshot:06}-after-{previous:06}.parquet"
+def _list_snapshots(store: Store, relation: str) -> list[SavedSnapshot]:
+    rows = _execute(store, "list_snapshots", snapshots=relation).fetchall()
+    return [SavedSnapshot(*row) for row in rows]
 
 
-def _copy(
-    store: Store, sql: str, file: Path, parameters: Mapping[str, object] | None = None
-) -> None:
+def _changes(table: str, ids: Sequence[int]) -> str:
+    """Return SQL for the rows of a table that files of these snapshots hold."""
+    return load_statements("history_files")[table].format(ids=", ".join(map(str, ids)))
+
+
+def _copy(store: Store, sql: str, file: Path) -> None:
     part = file.with_name(file.name + ".part")
-    store.execute(f"COPY ({sql}) TO {literal(part)} (FORMAT parquet, COMPRESSION zstd)", parameters)
+    store.execute(f"COPY ({sql}) TO {literal(part)} (FORMAT parquet, COMPRESSION zstd)")
     part.replace(file)
 
 
@@ -141,20 +147,30 @@ def _check_files(store: Store, folder: Path) -> None:
     parquet.check_unique(store, [dates], "(id, kind)", "a pair of id and kind")
     _check_snapshots(store, snapshots)
     relation = f"read_parquet({file_literal(snapshots)})"
-    expected = _execute(store, "list_files", snapshots=relation).fetchall()
+    saved = _list_snapshots(store, relation)
+    possible = list_possible_files(saved)
     for table, rules in (("versions", parquet.VERSION_RULES), ("counts", parquet.COUNT_RULES)):
-        changes = load_statements("history_files")[table]
-        for name in ("series_id", "position"):
-            changes = changes.replace(f"${name}", "0")
-        columns = store.columns(f"SELECT 0 AS snapshot, * FROM ({changes})")
-        files = {folder / table / _name(id_, previous): id_ for id_, _, _, previous in expected}
-        for extra in sorted({*(folder / table).glob("*.parquet")} - files.keys()):
-            raise ImportFileError(f"{extra} belongs to no snapshot of {snapshots}. Remove it.")
-        for file, id_ in files.items():
-            own = Rule(f"snapshot <> {id_}", f"snapshot is not {id_}")
+        columns = store.columns(_changes(table, [0]))
+        files = sorted((folder / table).glob("*.parquet"))
+        for file in files:
+            if file.name not in possible:
+                raise ImportFileError(f"{file} belongs to no snapshot of {snapshots}. Remove it.")
+        found = Counter(id_ for file in files for id_ in possible[file.name])
+        for name, ids in plan_files(saved).items():
+            if not found.keys() >= {*ids}:
+                parquet.check_path(folder, folder / table / name)
+        if twice := [id_ for id_, count in found.items() if count > 1]:
+            raise ImportFileError(
+                f"{folder / table} has snapshot {twice[0]} in several files. Remove the smaller."
+            )
+        for file in files:
+            ids = possible[file.name]
+            expected = str(ids[0]) if len(ids) == 1 else f"of {ids[0]} to {ids[-1]}"
+            is_other = f"snapshot NOT IN ({', '.join(map(str, ids))})"
+            own = Rule(is_other, f"snapshot is not {expected}")
             _check_file(store, file, columns, (*rules, own))
         if files:
-            parquet.check_unique(store, [*files], "(snapshot, model)", "a model of a snapshot")
+            parquet.check_unique(store, files, "(snapshot, model)", "a model of a snapshot")
 
 
 def _check_snapshots(store: Store, file: Path) -> None:

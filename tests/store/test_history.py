@@ -390,3 +390,41 @@ def test_saved_history_is_restored_and_only_appended(create_store, tmp_path, see
         import_history(restored_path, folder)
     with Store.open(restored_path) as restored_store:
         assert read_intervals(restored_store) == read_intervals(store)  # unchanged
+
+
+def test_snapshots_of_past_months_share_a_file(create_store, tmp_path):
+    """Files that an earlier day wrote are read, too, but no snapshot twice."""
+    numbers = (
+        -400,
+        -390,
+        -2,
+        4,
+        20,
+        35,
+        40,
+    )  # from January 2024 on: two in 2022, January, February
+    store, folder, earlier = create_store(), tmp_path / "saved", tmp_path / "earlier"
+    for number, rows in zip(numbers, make_days(seed=3, days=len(numbers)), strict=True):
+        ingest_day(store, tmp_path, number, rows)
+        export_history(store, folder)
+        if number == 20:
+            shutil.copytree(folder, earlier)
+    names = [file.name for file in sorted((folder / "versions").iterdir())]
+    assert [name[:17] for name in names] == [
+        "000001-to-000002-", "000003-after-0000", "000004-to-000005-", "000006-after-0000",
+        "000007-after-0000",
+    ]  # fmt: skip
+    restored = tmp_path / "again.duckdb"
+    for keep_shared in (True, False):
+        import_history(restored, folder)
+        with Store.open(restored) as restored_store:
+            assert read_intervals(restored_store) == read_intervals(store)
+        for table in ("versions", "counts"):
+            if keep_shared:  # next with the files as an earlier day wrote them
+                (folder / table / names[2]).unlink()
+                shutil.copytree(earlier / table, folder / table, dirs_exist_ok=True)
+    export_history(store, folder)
+    assert [file.name for file in sorted((folder / "counts").iterdir())] == names
+    shutil.copytree(earlier / "counts", folder / "counts", dirs_exist_ok=True)
+    with pytest.raises(ImportFileError, match="has snapshot 4 in several files"):
+        import_history(restored, folder)

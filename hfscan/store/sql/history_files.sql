@@ -1,27 +1,32 @@
 -- Statements of history_files.py, by name.
 
--- name: list_files
-SELECT id, series_id, position, lag(id, 1, 0) OVER (PARTITION BY series_id ORDER BY position)
+-- name: list_snapshots
+SELECT id, lag(id, 1, 0) OVER (PARTITION BY series_id ORDER BY position), observed_to
 FROM {snapshots}
-ORDER BY id
 
 -- name: versions
-SELECT false AS gone, * EXCLUDE (
-    series_id, valid_from, valid_to, tag_mask, weights_mask, loadable_4_mask, loadable_5_mask, best_mask
+WITH saved AS (SELECT id AS snapshot, series_id, position FROM snapshots WHERE id IN ({ids})),
+begun AS (
+    SELECT snapshot, versions.*
+    FROM versions JOIN saved ON saved.series_id = versions.series_id AND position = valid_from
 )
-FROM versions WHERE series_id = $series_id AND valid_from = $position
+SELECT snapshot, false AS gone, * EXCLUDE (
+    snapshot, series_id, valid_from, valid_to,
+    tag_mask, weights_mask, loadable_4_mask, loadable_5_mask, best_mask
+)
+FROM begun
 UNION ALL BY NAME
-SELECT true AS gone, model, key  -- of a removed model, only these
-FROM versions WHERE series_id = $series_id AND valid_to = $position AND model NOT IN (
-    SELECT model FROM versions WHERE series_id = $series_id AND valid_from = $position
-)
+SELECT snapshot, true AS gone, model, key  -- of a removed model, only these
+FROM versions JOIN saved ON saved.series_id = versions.series_id AND position = valid_to
+ANTI JOIN begun USING (snapshot, model)
 
 -- name: counts
-SELECT model, downloads, downloads_all_time, likes
-FROM current_counts WHERE series_id = $series_id AND valid_from = $position
+WITH saved AS (SELECT id AS snapshot, series_id, position FROM snapshots WHERE id IN ({ids}))
+SELECT snapshot, model, downloads, downloads_all_time, likes
+FROM current_counts JOIN saved ON saved.series_id = current_counts.series_id AND position = valid_from
 UNION ALL
-SELECT model, downloads, downloads_all_time, likes
-FROM counts_history WHERE series_id = $series_id AND valid_from = $position
+SELECT snapshot, model, downloads, downloads_all_time, likes
+FROM counts_history JOIN saved ON saved.series_id = counts_history.series_id AND position = valid_from
 
 -- name: create_intervals
 -- wide columns stay out of the window
