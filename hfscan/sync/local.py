@@ -1,7 +1,7 @@
 """Update a folder with today's snapshot: crawl, check, export, report; then prune.
 
-The folder holds the database with its journal, `history/` (the same data as files that never
-change), `export/` of the latest full crawl, today's `reports/`, and `snapshot.json`, which is
+The folder holds the database with its journal, `history/` (the same data as files for other
+programs), `export/` of the latest full crawl, today's `reports/`, and `snapshot.json`, which is
 written last. If a run is killed, the next one completes it.
 """
 
