@@ -121,9 +121,7 @@ def command(
     """
     from hfscan.figures import load
     from hfscan.figures.queries import is_query_name
-    from hfscan.figures.sql import find_query, restrict, run_query
-    from hfscan.report import TABLE_FORMATS
-    from hfscan.report.result_report import query_section
+    from hfscan.figures.sql import find_query, restrict
 
     if query is None:
         if params or per_snapshot or dialect or selector.is_given or target.is_report:
@@ -158,24 +156,45 @@ def command(
         if per_snapshot:
             _run_per_snapshot(store, load(query), parameters, target, limit, selector)
             return
-        view = selector.select(store)
         try:
             named = find_query(query, on_one_snapshot=selector.is_given)
-            with show_activity(_ACTIVITY):
-                result = run_query(store, view, named, parameters)
-            if target.is_report:
-                first = itertools.islice(result.rows, limit or _DEFAULT_LIMIT)
-                section = query_section(
-                    named, result.columns, first, parameters, view.snapshot.id, result.compared
-                )
-                _write_page(section, view, target, result.compared.values())
-            else:
-                if is_name and target.format in TABLE_FORMATS:
-                    _note_conditions(named, parameters, view, result.compared)
-                _write(result.columns, result.rows, target, limit)
+            _run_once(selector.select(store), named, parameters, target, limit)
         except InvalidRequestError as error:
             # indented, so that quoted lines cannot pass for a message
             raise click.UsageError(str(error).replace("\n", "\n  ")) from error
+
+
+def _run_once(
+    view: SnapshotView,
+    query: Query,
+    parameters: Mapping[str, str | None],
+    target: ResultTarget,
+    limit: int | None,
+) -> None:
+    """Run a query over one snapshot, write the result, and say if its parameters match nothing."""
+    from hfscan.figures.sql import run_query
+    from hfscan.figures.unmatched import WatchedRows, describe_empty, describe_unknown_library
+    from hfscan.report import TABLE_FORMATS
+    from hfscan.report.result_report import query_section
+
+    with show_activity(_ACTIVITY):
+        result = run_query(view.store, view, query, parameters)
+    watched = WatchedRows(result.columns, result.rows)
+    rows = iter(watched)
+    if target.is_report:
+        first = itertools.islice(rows, limit or _DEFAULT_LIMIT)
+        section = query_section(
+            query, result.columns, first, parameters, view.snapshot.id, result.compared
+        )
+        _write_page(section, view, target, result.compared.values())
+    else:
+        if query.name and target.format in TABLE_FORMATS:
+            _note_conditions(query, parameters, view, result.compared)
+        _write(result.columns, rows, target, limit)
+    if query.name and watched.is_empty:
+        note(describe_empty(parameters))
+    if query.name and (text := describe_unknown_library(view.store, parameters)):
+        note(text)
 
 
 def _list_queries(target: ResultTarget) -> None:
@@ -202,12 +221,15 @@ def _run_per_snapshot(
     selector: SnapshotSelector,
 ) -> None:
     from hfscan.figures import run_per_snapshot
+    from hfscan.figures.unmatched import describe_empty
     from hfscan.report import write_rows
     from hfscan.report.result_report import query_section
 
     over = run_per_snapshot(store, query, parameters, as_of=selector.end)
     with show_activity(_ACTIVITY):
         rows = list(itertools.islice(over, limit or None))
+    if not rows:
+        note(describe_empty(parameters))
     if target.is_report:
         columns = tuple(rows[0]) if rows else ()
         values = (tuple(row.values()) for row in rows)

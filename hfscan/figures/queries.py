@@ -296,14 +296,43 @@ class Query:
             raise InvalidRequestError(
                 "loadable depends on the release of transformers. Set transformers to 4 or 5."
             )
+        if self.name:
+            _check_amounts(values)
+            _check_is_compared(values)
         since, until = values.get("since"), values.get("until")
         if isinstance(since, datetime) and isinstance(until, datetime) and since >= until:
             raise InvalidRequestError(f"since ({since}) must lie before until ({until}).")
         return values
 
 
+def _check_is_compared(values: Mapping[str, Any]) -> None:
+    """Raise InvalidRequestError where a framework is not among those compared."""
+    framework, compared = values.get("framework"), values.get("frameworks", [])
+    if framework is not None and not {framework, "all"} & {*compared}:
+        raise InvalidRequestError(
+            f"The framework {framework} is not among those compared: {', '.join(compared)}. "
+            f"Set frameworks to {','.join([framework, *compared])}, or to all."
+        )
+
+
+_AT_LEAST_ONE = ("every", "points", "top")
+"""Parameters of which 0 would be nothing."""
+
+
+def _check_amounts(values: Mapping[str, Any]) -> None:
+    """Raise InvalidRequestError where an amount would leave nothing to return."""
+    for name in _AT_LEAST_ONE:
+        if values.get(name) == 0:
+            raise InvalidRequestError(f"The parameter {name} takes a whole number, 1 or more.")
+    percent = values.get("percent")
+    if percent is not None and not 0 < percent <= 100:
+        raise InvalidRequestError(
+            f"The parameter percent takes a number above 0, up to 100, not {percent:g}."
+        )
+
+
 def _list_words(sql: str) -> set[str]:
-    return set(re.findall(r"\w+", re.sub(r"--.*", "", sql)))
+    return set(re.findall(r"\w+", re.sub(r"--.*", "", sql).lower()))
 
 
 @cache

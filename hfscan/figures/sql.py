@@ -70,7 +70,7 @@ def find_query(text: str, *, on_one_snapshot: bool = False) -> Query:
 
     Of a header in the user's SQL, title and parameters count; its columns and chart would need
     those of hfscan's queries. `on_one_snapshot`: the user selected one. Raises InvalidRequestError
-    on an unknown name, and where the query compares two snapshots, so that one has no effect.
+    on an unknown name, and where the query does not read the one selected.
     """
     if is_query_name(text):
         query = load(text)
@@ -80,6 +80,13 @@ def find_query(text: str, *, on_one_snapshot: bool = False) -> Query:
         raise InvalidRequestError(
             f"{query.name or 'Your own SQL'} compares two snapshots. To choose them, use ",
             Wording("--param earlier=ID and --param later=ID", "the parameters earlier and later"),
+            ".",
+        )
+    if on_one_snapshot and not query.reads_census:
+        raise InvalidRequestError(
+            f"{query.name or 'Your own SQL'} does not read the models of one snapshot (census). "
+            "Omit ",
+            Wording("--snapshot and --as-of", "the snapshot"),
             ".",
         )
     return query
