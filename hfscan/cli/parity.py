@@ -210,6 +210,7 @@ def command(
         outcome.measurements,
         settings.required,
         format_command(),
+        demo_size if demo else None,
     )
     for path, format_ in targets.items():
         _write(document, format_, path)

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from hfscan.parity.findings import describe_backend
+from hfscan.parity.findings import BY_SOME, describe_backend
 from hfscan.parity.result import DIFFERENT, FileVerdict, Result, Verdict
 from hfscan.report import Section
 from hfscan.report.parity_titles import describe_error
@@ -57,6 +57,7 @@ def list_agreement(files: Iterable[FileVerdict]) -> tuple[list[Row], bool]:
                 "class": _CLASSES[_rank(worst)],
                 "agree": sum(file.verdict == Verdict.AGREE for file in group),
                 "checked": sum(file.is_checked for file in group),
+                "is_by_some": any(file.is_by_some for file in group),
                 "error": max((error for error in errors if error is not None), default=None),
                 "tolerance": max(tolerances, default=None),
             }
@@ -159,13 +160,16 @@ def list_highlights(rows: Sequence[Row], *, is_float64: bool) -> Iterator[dict[s
     errors = [row["error"] for row in rows if row["error"] is not None]
     if not errors:
         return
-    classes = Counter(row["class"] for row in rows)
-    for name in filter(classes.get, _CLASSES):
-        yield {
-            "big": f"{classes[name]:,}",
-            "label": name,
-            "small": f"of {len(rows):,}, each checkpoint in each backend",
-        }
+    for name in _CLASSES:
+        found = [row for row in rows if row["class"] == name]
+        is_by_some = name == "agree" and any(row["is_by_some"] for row in found)
+        if found:
+            yield {
+                "big": f"{len(found):,}",
+                "label": name,
+                "small": f"of {len(rows):,}, each checkpoint in each backend"
+                + (BY_SOME if is_by_some else ""),
+            }
     yield {
         "big": f"{max(errors):.1e}",
         "label": "largest difference",

@@ -12,6 +12,8 @@ from hfscan.parity.result import DIFFERENT, FileVerdict, Verdict
 from hfscan.text import format_count, join_words, sanitize
 
 _MAX_NAME = 60  # characters of a checkpoint's name
+BY_SOME = " by at least one load method"
+"""What agrees where another load method of the same file does not."""
 _WEIGHTS = {Verdict.WEIGHTS_DIFFER}  # then the files differ, not the backends
 
 
@@ -112,6 +114,8 @@ def _describe_agreement(subject: str, checkpoints: Sequence[CheckpointFinding]) 
         text = f"{subject} with float64 in {where}"
     else:
         text = f"{subject} in {where}"
+    if any(file.is_by_some for found in checkpoints for file in found.checked):
+        text += BY_SOME
     text += _name_precision(checkpoints)
     for backend in order:
         if backend not in {*complete, *baselines}:

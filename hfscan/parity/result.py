@@ -108,12 +108,14 @@ class FileVerdict:
     """What was found for a weight file in a backend.
 
     `verdict`: that of the load method that counts: one that agrees, else one that was compared.
-    `is_checked`: it affects the exit code. `results`: those with the verdict.
+    `is_checked`: it affects the exit code. `results`: those with the verdict. `is_by_some`: other
+    load methods were checked and have another verdict.
     """
 
     verdict: Verdict | None
     is_checked: bool
     results: tuple[Result, ...]
+    is_by_some: bool = False
 
     @property
     def checkpoint(self) -> str:
@@ -148,7 +150,8 @@ def judge_files(results: Iterable[Result], required: Collection[str] = ()) -> li
         preferred = ({Verdict.AGREE}, neutral, DIFFERENT, set(order))
         verdict = next(verdict for part in preferred for verdict in order if verdict in part)
         same = tuple(result for result in group if result.verdict == verdict)
-        found.append(FileVerdict(verdict, verdict not in neutral, same))
+        is_by_some = not {*order} <= neutral | {verdict}
+        found.append(FileVerdict(verdict, verdict not in neutral, same, is_by_some))
     return found
 
 

@@ -2,14 +2,14 @@
 
 import statistics
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
 from hfscan._version import __version__
 from hfscan.parity.agreement import agreement_sections, list_agreement, list_highlights
-from hfscan.parity.findings import describe_backend, describe_run
+from hfscan.parity.findings import BY_SOME, describe_backend, describe_run
 from hfscan.parity.machine import describe_model
 from hfscan.parity.result import (
     FileVerdict,
@@ -42,6 +42,12 @@ _GRAPHS = {
     "inference_first": "First", "inference_ms": "Forward", "inference_ratio": "Ratio",
     "training_first": "First ", "training_ms": "Training", "training_ratio": "Ratio ",
 }  # fmt: skip
+_DEMOS = {
+    "tiny": ". Demo: tiny models, trained for seconds",
+    "base": ". Demo: models with random weights",
+    "vision": ". Demo: models with random weights",
+}
+"""Size of the demo models -> what they are, for the title."""
 _GLOSSARY = {
     "Baseline": "The first native case that loads completely. All others are compared with it, "
     "and it is compared with a float64 run of itself.",
@@ -58,10 +64,12 @@ def new_document(
     measurements: Sequence[Document] = (),
     required: Collection[str] = (),
     command: str = "",
+    demo: str | None = None,
 ) -> Document:
     """Return the results of a run that ends now as JSON-ready data; times are UTC.
 
-    `required`: see `judge_files`. `command`: what repeats the run.
+    `required`: see `judge_files`. `command`: what repeats the run. `demo`: the size of the demo
+    models that it checked, too.
     """
     cases = [to_json_data(asdict(result)) for result in results]
     return {
@@ -70,6 +78,7 @@ def new_document(
         "started_at": f"{started:%Y-%m-%dT%H:%M:%SZ}",
         "finished_at": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
         "command": command,
+        "demo": demo,
         "environment": to_json_data(environment),
         "required_backends": sorted(required),
         "finding": to_json_data(describe_run(judge_files(results, required))),
@@ -98,10 +107,10 @@ def new_report(document: Document) -> Report:
     checkpoints = len({file.checkpoint for file in files})
     return Report(
         "parity",
-        f"Parity of {format_count(checkpoints, 'checkpoint')}",
+        f"Parity of {format_count(checkpoints, 'checkpoint')}{_DEMOS.get(document['demo'], '')}",
         (
             *agreement_sections(agreement, is_float64=is_float64),
-            *_sections(cases, document["measurements"], environment),
+            *_sections(cases, document["measurements"], environment, is_float64=is_float64),
         ),
         titles={file.backend: describe_backend(file.backend) for file in files},
         notes=tuple(environment.get("notes", ())),
@@ -117,13 +126,15 @@ def new_report(document: Document) -> Report:
     )
 
 
-def _count_cases(document: Document, files: Iterable[FileVerdict]) -> str:
+def _count_cases(document: Document, files: Sequence[FileVerdict]) -> str:
     """Return in sentences how many cases agree, and how many files no backend opened."""
     cases = document["cases"]
     agreeing = sum(case["verdict"] == Verdict.AGREE for case in cases)
     text = _describe_cases(cases)
     if document["agree"] and agreeing < len(cases):
-        text += ": every weight file that was checked, by at least one load method"
+        text += ": every weight file that was checked"
+        if any(file.is_by_some for file in files):
+            text += f",{BY_SOME}. {_describe_others(cases)}"
     unopened = sum(file.backend == "none" and not file.is_checked for file in files)
     if unopened:
         was = "was" if unopened == 1 else "were"
@@ -151,14 +162,19 @@ def _describe_packages(backends: Mapping[str, Document]) -> str:
 
 
 def _sections(
-    cases: Sequence[Document], timings: Sequence[Document], environment: Document
+    cases: Sequence[Document],
+    timings: Sequence[Document],
+    environment: Document,
+    *,
+    is_float64: bool,
 ) -> Iterator[Section]:
+    reference = "a float64 run. Details have that to the baseline" if is_float64 else "the baseline"
     yield Section(
         "cases",
         "Cases",
         note="Error: the largest relative L2 difference of an output on real positions, compared "
-        "with the baseline (the baseline itself with a float64 run).",
-        rows=tuple(map(_case_row, cases)),
+        f"with {reference}.",
+        rows=tuple(_case_row(case, is_float64=is_float64) for case in cases),
         columns=_CASES,
         formats={"backend": "framework", "error": "error"},
         finding=_describe_cases(cases),
@@ -280,8 +296,10 @@ def _backend_label(row: Document) -> str:
     return f"{row['backend']} on {row['device']}" if row["device"] == "cuda" else row["backend"]
 
 
-def _case_row(case: Document) -> Document:
+def _case_row(case: Document, *, is_float64: bool) -> Document:
     errors = [row["rel_l2"] for row in case["outputs"] if row["region"] == "real"]
+    if is_float64:
+        errors = [case["reference"]["backend_error"]]
     return {
         **case,
         "format": case["weights"]["format"],

@@ -31,7 +31,7 @@ RUNS = {
     ),
     "one load method fails": (
         [*make_pair("bert"), make_result("bert", "tensorflow", "does not load", "converted")],
-        "bert agrees in PyTorch and TensorFlow",
+        "bert agrees in PyTorch and TensorFlow by at least one load method",
     ),
     "suspect": (
         [*make_sweep(3), *make_pair("bert", tensorflow=make_suspect("tensorflow"))],
@@ -198,12 +198,42 @@ def test_finding_heads_every_format(format_):
     assert (f"<h1>{finding}</h1>" in text) == (format_ == "html")
 
 
+def test_other_load_methods_are_named_where_files_agree():
+    incomplete = make_result("bert", "tensorflow", "loads incompletely", "converted")
+    report = sections.new_report(make_document([*make_pair("bert"), incomplete]))
+    assert report.text.headline == (
+        "bert agrees in PyTorch and TensorFlow by at least one load method. 2 of 3 cases agree: "
+        "every weight file that was checked, by at least one load method. Other verdicts: loads "
+        "incompletely (1)."
+    )
+    (agree,) = [light for light in report.text.highlights if light["label"] == "agree"]
+    assert agree["small"].endswith(" by at least one load method")
+    alone = sections.new_report(make_document(make_pair("bert")))
+    assert "load method" not in alone.text.headline + str(alone.text.highlights)
+
+
+def test_difference_at_the_head_is_in_the_table_of_cases():
+    results = [make_result("a", "pytorch"), make_result("a", "tensorflow", error=2.7e-07)]
+    report = sections.new_report(make_document(results))
+    (cases,) = [section for section in report.sections if section.name == "cases"]
+    assert "3.0e-07" in {light["big"] for light in report.text.highlights}
+    assert [row["error"] for row in cases.rows] == [3e-7, 2.7e-7]
+
+
+@pytest.mark.parametrize("demo", ["tiny", "base", "vision"])
+def test_demo_is_called_one(demo):
+    report = sections.new_report(make_document(make_pair("bert"), demo=demo))
+    meaning = "tiny models, trained for seconds" if demo == "tiny" else "models with random weights"
+    assert report.title == f"Parity of 1 checkpoint. Demo: {meaning}"
+    assert "Demo" not in sections.new_report(make_document(make_pair("bert"))).title
+
+
 def test_unopened_files_are_counted_beside_the_finding():
     results, finding = RUNS["unopened file"]
     report = sections.new_report(make_document(results))
     assert report.text.headline == (
-        f"{finding}. 2 of 3 cases agree: every weight file that was checked, by at least one load "
-        "method. 1 weight file was not opened."
+        f"{finding}. 2 of 3 cases agree: every weight file that was checked. "
+        "1 weight file was not opened."
     )
 
 

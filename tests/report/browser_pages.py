@@ -41,6 +41,7 @@ PARITY_RUNS = {
         make_result(HOSTILE, "tensorflow", "does not load"),
         make_result("eve/none", "none", "unsupported"),
     ],
+    "parity-one": [make_result("ann/bert", name) for name in ("pytorch", "tensorflow")],
     "parity-sweep": [
         make_result(f"ann/m{number}", backend, "agree" if number else "weights differ")
         for number in range(40)

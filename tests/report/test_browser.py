@@ -275,6 +275,17 @@ def test_chart_of_parity_draws_what_was_compared(open_report):
     assert page.locator("#differences pre").inner_text().strip() == "hfscan parity ann/bert"
 
 
+def test_legend_of_one_series_needs_no_click(open_report):
+    hint = "(e) => getComputedStyle(e, '::after').content"
+    page = open_report("parity-run")
+    draw_all(page)
+    assert "Click a name" in page.locator("#differences .live").evaluate(hint)
+    page = open_report("parity-one")
+    draw_all(page)
+    assert page.locator("#differences .live .role-legend").count() == 1
+    assert page.locator("#differences .live").evaluate(hint) == "none"
+
+
 def test_marks_describe_their_numbers(open_report):
     page = open_report("year")
     draw_all(page)
