@@ -272,6 +272,13 @@ def test_misspelt_arguments_are_refused(database, method, argument, known):
         getattr(database, method)(**{argument: None})
 
 
+def test_misspelt_argument_of_opening_is_refused():
+    with pytest.raises(TypeError, match=r"no argument 'snapshto'. It takes path."):
+        hfscan.open_database(snapshto=1)
+    with pytest.raises(TypeError, match=r"Did you mean 'path'?"):
+        hfscan.open_database(pth="h.duckdb")
+
+
 def test_query_takes_sql(database):
     rows = database.query("SELECT id, len(tags) AS tags FROM census ORDER BY id LIMIT 2")
     assert [dict(row) for row in rows] == [{"id": "ann/0", "tags": 1}, {"id": "ann/1", "tags": 1}]

@@ -2,7 +2,7 @@
 
 import functools
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from numbers import Integral
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar, get_args, get_type_hint
 
 from hfscan.errors import HfscanError, InvalidRequestError
 from hfscan.suggest import did_you_mean
+from hfscan.text import join_words
 
 Arguments = ParamSpec("Arguments")
 Owner = TypeVar("Owner")
@@ -51,12 +52,8 @@ def checked(
 
     @functools.wraps(method)
     def call(self: Owner, /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
-        known = _list_arguments(method, signature)
-        for name in kwargs:
-            if known and name not in known:
-                raise TypeError(
-                    f"{method.__name__}() has no argument {name!r}.{did_you_mean(name, known)}"
-                )
+        if known := _list_arguments(method, signature):
+            _check_arguments(method.__name__, kwargs, known)
         bound = signature.bind(self, *args, **kwargs)
         # `parameters` of queries check their own
         for given in (bound.arguments, bound.arguments.get("options", {})):
@@ -69,6 +66,14 @@ def checked(
         return named(*bound.args, **bound.kwargs)
 
     return call
+
+
+def _check_arguments(function: str, given: Iterable[str], known: Collection[str]) -> None:
+    """Raise TypeError on an argument that a function does not have."""
+    for name in given:
+        if name not in known:
+            hint = did_you_mean(name, known) or f" It takes {join_words(sorted(known))}."
+            raise TypeError(f"{function}() has no argument {name!r}.{hint}")
 
 
 @functools.cache
@@ -87,10 +92,17 @@ def _list_arguments(method: Callable[..., Any], signature: inspect.Signature) ->
 
 
 def name_arguments(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
-    """Return a function whose errors name arguments instead of options of the command line."""
+    """Return a function whose errors name arguments instead of options of the command line.
+
+    It raises TypeError on unknown arguments, unless it takes any.
+    """
+    parameters = inspect.signature(function).parameters
+    takes_any = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
 
     @functools.wraps(function)
     def call(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
+        if not takes_any:
+            _check_arguments(function.__name__, kwargs, parameters)
         try:
             return function(*args, **kwargs)
         except HfscanError as error:

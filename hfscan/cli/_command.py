@@ -1,5 +1,6 @@
 """The class of all commands: rejects contradictory options, and ends its help with examples."""
 
+import re
 from copy import copy
 from itertools import chain
 from typing import Any
@@ -42,6 +43,12 @@ class Command(click.Command):
             known = chain.from_iterable((*param.opts, *param.secondary_opts) for param in options)
             hint = did_you_mean(error.option_name, known)
             raise click.UsageError(message + hint, ctx) from error
+        except click.UsageError as error:
+            year = re.search(r"unexpected extra argument.*\((\d{4})\b", error.message)
+            if year and any(param.name == "year" for param in self.get_params(ctx)):
+                message = f"{error.message}. Did you mean --year {year[1]}?"
+                raise click.UsageError(message, ctx) from error
+            raise
 
     def _reject_contradictions(self, ctx: click.Context, args: list[str]) -> None:
         params = [copy(param) for param in self.get_params(ctx)]

@@ -179,8 +179,15 @@ def write_text(write: Callable[[TextIO], None], format_: str, path: Path | None)
     write_file(text.getvalue(), path)
 
 
+def note_new_folder(path: Path) -> None:
+    """Say that the folder of a file is missing, so that it is made."""
+    if not path.parent.exists():
+        note(f"Making the folder {path.parent}.")
+
+
 def write_file(content: str | bytes, path: Path) -> None:
     """Write a file. Raises StorageError."""
+    note_new_folder(path)
     write_output(path, content, advice="choose another --out")
     note(f"Wrote {path}")
 

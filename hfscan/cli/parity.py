@@ -21,7 +21,7 @@ from hfscan.cli._completion import complete_checkpoint
 from hfscan.cli._output import is_quiet, note
 from hfscan.cli._parity_settings import settings_options
 from hfscan.cli._repeat import format_command
-from hfscan.cli._reports import choose_target, write_text
+from hfscan.cli._reports import choose_target, note_new_folder, write_text
 from hfscan.cli._types import Bytes, Choice, Count
 from hfscan.errors import NotFoundError
 from hfscan.fs import check_writable
@@ -344,6 +344,8 @@ def _choose_files(formats: Collection[str], out: str | None) -> dict[Path | None
         extensions = {name: extension for extension, name in TEXT_EXTENSIONS.items()}
         files = {target.path / f"parity{extensions[name]}": name for name in target.formats}
     for path in filter(None, files):
+        if not target.is_folder:
+            note_new_folder(path)
         check_writable(path)
     return files
 

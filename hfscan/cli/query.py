@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 _DEFAULT_LIMIT = 1_000  # rows, in formats for people
 _COUNTED = 1_000_000  # further rows that are counted
 
+_PLAN = ("explain_key", "explain_value")  # columns of EXPLAIN
 _ACTIVITY = "Running the query"
 _EXAMPLES = """
 hfscan query
@@ -190,7 +191,11 @@ def _run_once(
     else:
         if query.name and target.format in TABLE_FORMATS:
             _note_conditions(query, parameters, view, result.compared)
-        _write(result.columns, rows, target, limit)
+        if result.columns == _PLAN and target == ResultTarget("terminal", None):
+            for _, plan in rows:
+                echo_lines(plan.rstrip())
+        else:
+            _write(result.columns, rows, target, limit)
     if query.name and watched.is_empty:
         note(describe_empty(parameters))
     if query.name and (text := describe_unknown_library(view.store, parameters)):

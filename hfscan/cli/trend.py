@@ -217,6 +217,7 @@ def _show_formats(view: SnapshotView, options: _Options, per: Per) -> _Result:
         view.find_titles(options.compared),
         f"created in the {per}",
         transformers=options.transformers or view.transformers,
+        rows=rows,
     )
     table = replace(_tabulate_adoption(rows, view), note=note)
     parameters = {
@@ -244,9 +245,15 @@ def _compare_snapshots(
     transformers = options.transformers or list_complete(view.store, as_of)[-1].transformers
     tables = []
     for measure, table in measure_tables(rows, titles).items():
-        used = dict.fromkeys(row["definition"] for row in rows if row["measure"] == measure)
+        own = [row for row in rows if row["measure"] == measure]
         text = explain_shares(
-            measure, list(used), titles, "in the snapshot", weight=weight, transformers=transformers
+            measure,
+            list(dict.fromkeys(row["definition"] for row in own)),
+            titles,
+            "in the snapshot",
+            weight=weight,
+            transformers=transformers,
+            rows=own,
         )
         tables.append(replace(table, note=text))
     sections = measure_sections(rows, titles, weight=weight, transformers=transformers)

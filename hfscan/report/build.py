@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from hfscan.errors import InvalidRequestError, NotFoundError, option
 from hfscan.figures import (
@@ -29,6 +29,7 @@ from hfscan.report.model import Finding, Report, ReportRequest, Section
 from hfscan.report.section_builder import SectionBuilder, name_counted
 from hfscan.report.sentences import format_low_coverage
 from hfscan.report.spec import fill_text, list_findings, load_spec
+from hfscan.report.undated import suggest_dates
 
 _FRAMEWORK_OPTIONS = (
     "frameworks", "definition", "transformers", "weight", "exclude_top_authors", "account_groups",
@@ -74,13 +75,7 @@ def build(
     parts = _build_sections(view, request, spec, definition, values)
     sections, notes = parts.sections, [*notes, *parts.notes]
     if not parts.is_answered:
-        if request.by and not parts.empty:
-            raise InvalidRequestError(f"The report {name} cannot be grouped by {request.by}.")
-        advice = (" Choose another ", option("definition"), ".") if request.definition else ()
-        raise NotFoundError(
-            f"The report {name} has no figures for this request. {' '.join(notes)}".rstrip(),
-            *advice,
-        )
+        _raise_unanswered(name, request, parts, notes, period)
     if any(section.by == request.by is not None for section in parts.empty):
         created = f" created {period.span}" if period else ""
         raise NotFoundError(
@@ -93,6 +88,8 @@ def build(
         None,
         (format_low_coverage(headline, frameworks), describe_design_effect(headline.figures)),
     )
+    if period and period.is_empty:
+        notes += filter(None, (suggest_dates(sections),))
     figures = [figure for section in sections for figure in section.figures]
     has_downloads = any(figure.weight == "downloads" for figure in figures)
     has_downloads |= any(
@@ -207,6 +204,26 @@ def _build_sections(
         f"{reason}: {'; '.join(titles)}." for reason, titles in left_out.items() if titles
     ]
     return parts
+
+
+def _raise_unanswered(
+    name: str, request: ReportRequest, parts: _Parts, notes: Sequence[str], period: Period | None
+) -> NoReturn:
+    """Raise why no section answers the request: InvalidRequestError or NotFoundError."""
+    if request.by and not parts.empty:
+        raise InvalidRequestError(f"The report {name} cannot be grouped by {request.by}.")
+    if period and period.is_empty:
+        raise NotFoundError(
+            f"The Hub has no creation dates for {request.year}, so the report {name} has no "
+            "figures. Choose a later ",
+            option("year"),
+            ", or omit it for all models.",
+        )
+    advice = (" Choose another ", option("definition"), ".") if request.definition else ()
+    reasons = "".join(f"{note} " for note in notes)
+    raise NotFoundError(
+        f"{reasons}The report {name} has no figures for this request.".strip(), *advice
+    )
 
 
 def _check_answered(name: str, request: ReportRequest, sections: Sequence[Section]) -> None:

@@ -290,8 +290,12 @@ def split_formats(rows: Iterable[Mapping[str, Any]]) -> list[list[Mapping[str, A
 
     Rows that are of no framework are among the first.
     """
-    formats = taxonomy().titles.keys() - taxonomy().decisive
     parts: tuple[list[Mapping[str, Any]], ...] = ([], [])
     for row in rows:
-        parts[row["framework"] in formats].append(row)
+        parts[is_format(row["framework"])].append(row)
     return [part for part in parts if part]
+
+
+def is_format(name: str | None) -> bool:
+    """Return whether the taxonomy has this name for a format of files, of which any may be."""
+    return name in taxonomy().titles and name not in taxonomy().decisive

@@ -211,7 +211,7 @@ def measure_sections(
     for measure, definition in dict.fromkeys((row["measure"], row["definition"]) for row in rows):
         query = load(measure)
         given = {"definition": definition, "frameworks": list(titles)}
-        own = (
+        own = tuple(
             {**row, "label": measure_label(row, titles)}
             for row in rows
             if (row["measure"], row["definition"]) == (measure, definition)
@@ -228,8 +228,9 @@ def measure_sections(
                 "in the snapshot",
                 weight=weight,
                 transformers=transformers,
+                rows=own,
             ),
-            rows=tuple(own),
+            rows=own,
             pivot={"rows": "label", "columns": "observed_at", "cells": "share"},
             formats={"share": "share"},
             chart="series x=observed_at y=share color=label",

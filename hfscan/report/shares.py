@@ -1,10 +1,11 @@
 """Say of what the shares of a trend are: their total, the definition and the coverage."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from hfscan.choices import Weight
 from hfscan.frameworks import Definition
-from hfscan.report.format import DEFINITION_LABELS, any_framework
+from hfscan.report.format import DEFINITION_LABELS, any_framework, is_format, split_formats
+from hfscan.report.model import Row
 from hfscan.report.sentences import EVIDENCE, UNITS
 
 _KNOWN = {
@@ -27,12 +28,13 @@ def explain_shares(
     *,
     weight: Weight = "models",
     transformers: int | None = None,
+    rows: Collection[Row] = (),
 ) -> str:
     """Return of what the shares of a measure are, in sentences.
 
     `measure`: exclusivity, formats or breakdown. `titles`: framework compared -> title.
     `population`: which models there are, such as "created in the year". `transformers`: the release
-    that the definition loadable assumes.
+    that the definition loadable assumes. `rows`: those of formats.
     """
     if measure == "breakdown":
         return (
@@ -44,7 +46,8 @@ def explain_shares(
     if measure == "formats" or is_single:
         known = "with known evidence"
         if len(definitions) == 1:
-            known = (_KNOWN if measure == "formats" else _FRAMEWORK_KNOWN)[definitions[0]]
+            names_formats = any(is_format(row["framework"]) for row in rows)
+            known = (_KNOWN if names_formats else _FRAMEWORK_KNOWN)[definitions[0]]
         total = f"{models} {known}"
     else:
         total = f"{models} that support {any_framework(list(titles.values()))}"
@@ -54,7 +57,8 @@ def explain_shares(
             f"Each author counts once, divided equally among the author's such models {population}."
         )
     if measure == "formats":
-        if any(definition != "tag" for definition in definitions):
+        totals = [{row["denominator"] for row in part} for part in split_formats(rows)]
+        if len(totals) > 1 and totals[0] != totals[1]:
             parts.append(
                 "Models with weights of an unknown framework count only for formats (Total of "
                 "formats)."

@@ -25,7 +25,7 @@ from hfscan.report.format import (
 from hfscan.report.model import Report
 from hfscan.report.provenance import COMPLETENESS
 from hfscan.report.sentences import headline_figures
-from hfscan.report.undated import find_undated_rows
+from hfscan.report.undated import suggest_dates
 from hfscan.text import format_top
 
 
@@ -67,8 +67,8 @@ def rank_caveats(report: Report) -> list[Caveat]:
     if report.period:
         day = format_date(snapshot.observed_to)
         data.append(f"Models deleted earlier are missing; tags are of {day}.")
-        if report.period.is_empty and any(row["undated"] for row in find_undated_rows(report)):
-            data.append("First commits date the older models: hfscan backfill-dates.")
+        if report.period.is_empty:
+            data += filter(None, (suggest_dates(report.sections),))
     by_effect = sorted(_list_measured(report), key=lambda caveat: caveat.effect)
     largest = {caveat.options[:1]: caveat for caveat in by_effect}  # of each option
     measured = sorted(largest.values(), key=lambda caveat: -caveat.effect)

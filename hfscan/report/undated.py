@@ -54,6 +54,14 @@ def find_undated_rows(report: Report) -> tuple[Row, ...]:
     return tuple(map(describe_older_models, rows))
 
 
+def suggest_dates(sections: Iterable[Section]) -> str | None:
+    """Return how to date the older models that may be of a year; None where all are dated."""
+    rows = [row for part in sections if part.query == "creation_cutoff" for row in part.rows]
+    if not any(row["undated"] for row in rows):
+        return None
+    return "First commits date the older models: hfscan backfill-dates."
+
+
 def format_undated_year(report: Report) -> str:
     """Return the answer for a year without creation dates: bounds of each number and share."""
     rows = find_undated_rows(report)

@@ -79,6 +79,13 @@ def test_result_without_chart_is_refused(run):
     assert run("trend", "--format", "csv", "--out", "chart.png")[0] == 2
 
 
+def test_folder_that_is_made_is_named(run, tmp_path):
+    code, _, err = run("trend", "--out", tmp_path / "new" / "deep" / "trend.md")
+    assert code == 0
+    assert f"Making the folder {tmp_path / 'new' / 'deep'}." in err
+    assert "Making" not in run("trend", "--out", tmp_path / "new" / "deep" / "trend.md")[2]
+
+
 def test_text_of_the_hub_is_drawn_as_it_is(run_cli, tmp_path):
     licenses = ["lr-0.0005", "var(--mine)", "var(--s1)", 'fill="var(--s1)"']
     models = [{"id": f"ann/{n}", "tags": [f"license:{name}"]} for n, name in enumerate(licenses)]

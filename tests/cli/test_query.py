@@ -249,6 +249,15 @@ def test_names_in_own_sql_are_no_links(query, tmp_path):
     assert "huggingface.co/bert" not in (tmp_path / "page.html").read_text("utf-8")
 
 
+def test_plan_is_printed_with_its_lines(query):
+    for sql in ("EXPLAIN SELECT count(*) FROM census", "EXPLAIN ANALYZE SELECT 1"):
+        _, out, _ = query(sql)
+        assert "explain_key" not in out
+        assert len(out.splitlines()) > 4
+    (row,) = json.loads(query("EXPLAIN SELECT 1", "--format", "json")[1])
+    assert "\n" in row["explain_value"]
+
+
 def test_query_keeps_the_order_of_its_rows(query):
     sql = "SELECT range, INTERVAL (range) DAY AS i FROM range(5000) ORDER BY range DESC"
     _, out, _ = query(sql, "--format", "csv")

@@ -346,3 +346,21 @@ def test_terminal_has_its_own_width_where_columns_names_none(db, tmp_path):
         code, out, err = run_on_terminal(tmp_path, *arguments, columns=100, COLUMNS=text)
         assert code == 0, err
         assert 88 <= max(cell_len(line) for line in strip_styles(out).splitlines()) <= 100
+
+
+def test_delete_asks_on_a_terminal(tmp_path, run_cli):
+    """Without a terminal, or with --yes, it does not."""
+    db = tmp_path / "d.duckdb"
+    delete = ("delete", "1", "--db", db)
+    ingest_models(db, [{"id": "ann/a"}])
+    code, out, err = run_on_terminal(tmp_path, *delete, answer="n")
+    assert (code, out) == (0, "")
+    assert "Snapshot 1: import observed" in err
+    assert "Nothing was deleted." in err
+    assert "Deleted snapshot 1: import" in run_on_terminal(tmp_path, *delete, answer="y")[1]
+    ingest_models(db, [{"id": "ann/a"}])
+    delete = ("delete", "2", "--db", db)
+    code, out, err = run_on_terminal(tmp_path, *delete, "--yes", answer="n")
+    assert (code, "Deleted snapshot 2" in out, "Delete for good" in err) == (0, True, False)
+    ingest_models(db, [{"id": "ann/a"}])
+    assert "Deleted snapshot 3" in run_cli("delete", "3", "--db", db)[1]

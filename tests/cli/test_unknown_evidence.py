@@ -72,6 +72,13 @@ def test_weights_of_an_unknown_framework_are_not_counted_as_no_support(run_comma
     assert "1 (33.3 % *) have the tag PyTorch, 2 (66.7 % *) do not." in by_tag
     authors = " ".join(run_command("report", *pytorch, "--weight", "authors").split())
     assert "1 (100.0 % *) have models that support PyTorch, 0 (0.0 % *) have none" in authors
+    for frameworks, known in (
+        ("pytorch", "whose frameworks are known (Total)."),
+        ("safetensors", "whose file names are known, or"),
+    ):
+        alone = run_command("trend", "--formats", "--frameworks", frameworks)
+        assert known in " ".join(alone.split())
+        assert "of formats" not in alone
     formats = [" ".join(line.split()) for line in run_command("trend", "--formats").splitlines()]
     assert {
         "PyTorch 50.0 % *", "GGUF 50.0 % *", "Total 2", "Coverage 66.7 %",

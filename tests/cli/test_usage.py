@@ -95,6 +95,8 @@ def test_mistyped_words_get_a_hint(arguments, hint):
         (("explain", "ann/m01"), 7, "Similar names: ann/m0"),
         (("explain", "no/such"), 7, "has no model 'no/such'"),
         (("delete", "9"), 7, "There is no snapshot 9"),
+        (("report", "2022"), 2, "Did you mean --year 2022?"),
+        (("report", "--year", "2023", "2022"), 2, "Did you mean --year 2022?"),
         (("report", "--year", "abc"), 2, "'abc' is not a whole number from 2016 to "),
         (("report", "--top", "1.5"), 2, "'1.5' is not a whole number."),
         (("crawl", "--sample", "some"), 2, "'some' is not a number."),

@@ -135,6 +135,18 @@ def test_year_after_every_snapshot_is_refused(db):
         database.figures(year=2025)
 
 
+def test_reason_is_first_where_a_year_has_no_dates(db, tmp_path):
+    reason = "The Hub has no creation dates for 2021, so the report {} has no"
+    for options, name in (
+        (("--out", tmp_path / "x.svg"), "year"),
+        (("--name", "ecosystem"), "ecosystem"),
+    ):
+        arguments = ("report", "--year", 2021, *options, "--db", db)
+        with pytest.raises((NotFoundError, InvalidRequestError)) as raised:
+            CliRunner().invoke(cli, [*map(str, arguments)], catch_exceptions=False)
+        assert str(raised.value).startswith(reason.format(name))
+
+
 def test_year_before_the_cutoff_counts_nothing(db):
     text = plain(ask(db, "report", "--full", "--year", 2021))
     assert "The Hub has no creation dates for 2021." in text
@@ -152,6 +164,9 @@ def test_year_before_the_cutoff_counts_nothing(db):
     alone = plain(ask(db, "report", "--full", "--year", 2021, "--frameworks", "pytorch"))
     assert "Of the 1 model older than the Hub's dates, 1 support PyTorch. How many of" in alone
     assert "100.0 %" not in alone
+    for format_ in ("html", "md", "json"):
+        page = plain(ask(db, "report", "--year", 2021, "--format", format_))
+        assert "First commits date the older models: hfscan backfill-dates." in page
     for options, tile in (
         ((), "<small>1 of 1 models that support PyTorch or TensorFlow"),
         (("--frameworks", "pytorch"), "<small>models older than the Hub"),

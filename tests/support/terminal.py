@@ -15,25 +15,35 @@ COLOUR = re.compile(r"\x1b\[[0-9;]*(3[0-7]|9[0-7])m")
 
 
 def run_on_terminal(
-    folder: Path, *arguments: object, columns: int = 80, **variables: str
+    folder: Path,
+    *arguments: object,
+    columns: int = 80,
+    answer: str | None = None,
+    **variables: str,
 ) -> tuple[int, str, str]:
-    """Run hfscan with stdout and stderr on two terminals; return exit code and what each got."""
+    """Run hfscan with stdout and stderr on two terminals; return exit code and what each got.
+
+    `answer`: what is typed; None: stdin is no terminal.
+    """
     pty, fcntl, struct, termios = map(pytest.importorskip, ("pty", "fcntl", "struct", "termios"))
     ends = [pty.openpty() for _ in range(2)]
     for _, slave in ends:
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
     environment = {key: value for key, value in os.environ.items() if key not in ("COLUMNS", "CI")}
     environment |= {"TERM": "xterm-256color", "HF_HOME": str(folder / "hf"), "PYTHONUTF8": "1"}
+    keyboard, stdin = pty.openpty()
+    if answer is not None:
+        os.write(keyboard, f"{answer}\n".encode())
     process = subprocess.Popen(
         [sys.executable, "-m", "hfscan", *map(str, arguments)],
         cwd=folder,
         env=environment | variables,
-        stdin=subprocess.DEVNULL,
+        stdin=subprocess.DEVNULL if answer is None else stdin,
         stdout=ends[0][1],
         stderr=ends[1][1],
     )
     outputs = {master: b"" for master, _ in ends}
-    for _, slave in ends:
+    for slave in (stdin, *(slave for _, slave in ends)):
         os.close(slave)
     open_ends = set(outputs)
     deadline = time.monotonic() + 300
@@ -46,7 +56,7 @@ def run_on_terminal(
             outputs[master] += data
             if not data:
                 open_ends.discard(master)
-    for master in outputs:
+    for master in (keyboard, *outputs):
         os.close(master)
     out, err = (text.decode().replace("\r\n", "\n") for text in outputs.values())
     return process.wait(timeout=10), out, err

@@ -62,7 +62,10 @@ def render_report(report: Report, format_: str) -> str | bytes:
         return render_text(report, format_)
     charts = (chart_of(section, report) for section in report.sections)
     if (chart := next(filter(None, charts), None)) is None:
+        is_undated = report.period is not None and report.period.is_empty
+        reason = f"The Hub has no creation dates for {report.request.year}, so the"
         raise InvalidRequestError(
-            f"The report {report.name} has no chart. Write it as .html, .md, .json or .txt."
+            f"{reason if is_undated else 'The'} report {report.name} has no chart. Write it as "
+            ".html, .md, .json or .txt."
         )
     return chart.render(format_)
