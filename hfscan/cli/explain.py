@@ -28,7 +28,8 @@ hfscan explain google-bert/bert-base-uncased --as-of 2024-07-11 --format json
 def command(model: str, transformers: int | None, format_: str, selector: SnapshotSelector) -> None:
     """Show the evidence that a model supports a framework, under each definition.
 
-    `loadable` includes the evidence of `tag` and `weights`. It is unknown where file names or the
+    `loadable` includes the evidence of `tag` and `weights`, also where the release of transformers
+    has dropped the classes that it needs. It is unknown where file names or the
     architecture could decide and are not known.
     """
     from hfscan.figures import explain_model

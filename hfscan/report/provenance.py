@@ -87,7 +87,12 @@ def format_scope(snapshot: Snapshot) -> str:
 
 
 def format_release(report: Report) -> str:
-    """Return the release that the definition assumes; "" for none."""
-    release = report.request.transformers if report.definition == "loadable" else None
-    release = next((figure.transformers for figure in report.figures), release)
+    """Return the release that the definition assumes, in words; "" for none."""
+    release = find_release(report)
     return f", with transformers {release}" if release else ""
+
+
+def find_release(report: Report) -> int | None:
+    """Return the release of transformers that the definition assumes; None for none."""
+    release = report.request.transformers if report.definition == "loadable" else None
+    return next((figure.transformers for figure in report.figures), release)

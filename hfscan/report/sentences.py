@@ -1,9 +1,9 @@
 """Write the sentences of a report: the answer, and its coverage."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from hfscan.figures import Figure
+from hfscan.figures import ALL, Figure
 from hfscan.report.dependence import explain_dependence
 from hfscan.report.format import (
     DEFINITION_LABELS,
@@ -23,7 +23,7 @@ from hfscan.report.format import (
     split_formats,
 )
 from hfscan.report.model import Report, Row, Section
-from hfscan.report.provenance import format_release
+from hfscan.report.provenance import find_release, format_release
 from hfscan.report.undated import (
     describe_undated_total,
     find_undated_rows,
@@ -35,11 +35,29 @@ from hfscan.text import format_top, join_words
 EVIDENCE = {
     "tag": "if the Hub tags it so",
     "weights": "if it has weight files for that framework",
-    "loadable": "if that framework can load it without conversion",
+    "loadable": "if its tags or weight files name that framework, or if that framework can load it "
+    "without conversion",
     "best": "if its weight files say so, or where these are unknown or name no framework, its "
     "library and tags",
 }
 """Definition -> the evidence that a model supports a framework."""
+
+_DROPPED_SINCE = 5
+_DROPPED = ("tensorflow", "jax", ALL)
+
+
+def describe_dropped(transformers: int | None, frameworks: Iterable[str]) -> str:
+    """Return that the definition loadable counts what a release has dropped; "" where it cannot.
+
+    `transformers`: the release that it assumes; None for other definitions.
+    """
+    if transformers is None or transformers < _DROPPED_SINCE or {*_DROPPED}.isdisjoint(frameworks):
+        return ""
+    return (
+        " So weights of TensorFlow or Flax count that only transformers 4 opens: `hfscan query "
+        "orphans` has their number."
+    )
+
 
 UNITS = {
     "models": "models", "downloads": "downloads in 30 days of models",
@@ -218,7 +236,8 @@ def _format_definition(report: Report) -> str:
     titles = list(report.frameworks.values())
     frameworks = " or ".join(titles) if len(titles) < 5 else "supporting a framework"
     evidence = EVIDENCE[report.definition] + format_release(report)
-    return f"A model counts as {frameworks} {evidence}."
+    dropped = describe_dropped(find_release(report), report.frameworks)
+    return f"A model counts as {frameworks} {evidence}.{dropped}"
 
 
 _LOW_COVERAGE = 0.25

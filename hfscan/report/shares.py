@@ -6,7 +6,7 @@ from hfscan.choices import Weight
 from hfscan.frameworks import Definition
 from hfscan.report.format import DEFINITION_LABELS, any_framework, is_format, split_formats
 from hfscan.report.model import Row
-from hfscan.report.sentences import EVIDENCE, UNITS
+from hfscan.report.sentences import EVIDENCE, UNITS, describe_dropped
 
 _KNOWN = {
     "tag": "whose tags are known",
@@ -67,5 +67,7 @@ def explain_shares(
     for definition in definitions:
         assumed = f", with transformers {transformers}" if definition == "loadable" else ""
         label = DEFINITION_LABELS[definition].capitalize()
-        parts.append(f"{label}: a model counts {EVIDENCE[definition]}{assumed}.")
+        release = transformers if definition == "loadable" else None
+        dropped = describe_dropped(release, titles)
+        parts.append(f"{label}: a model counts {EVIDENCE[definition]}{assumed}.{dropped}")
     return " ".join(parts)

@@ -48,7 +48,10 @@ def test_loadable_assumes_the_release_of_the_snapshot(run_command):
         found = {(row["name"], row["framework"]): row["numerator"] for row in rows}
         assert found["available", "tensorflow"] == tensorflow
     report = " ".join(run_command("report", "--full", "--definition", "loadable").split())
-    assert "if that framework can load it without conversion, with transformers 5." in report
+    assert "that framework can load it without conversion, with transformers 5. So" in report
+    assert "Flax count that only transformers 4 opens: `hfscan query orphans` has" in report
+    alone = run_command("report", "--definition", "loadable", "--frameworks", "pytorch", "--full")
+    assert "only transformers 4 opens" not in " ".join(alone.split())
     assert "loadable (transformers 5)" in run_command("report", "--full")
 
 

@@ -63,8 +63,8 @@ EXPLAINED = {
     ),
     ("--definition", "loadable", "--frameworks", "jax"): (
         "of the models created in the year of which it is known what can load them (Total).",
-        "Loadable: a model counts if that framework can load it without conversion, with "
-        "transformers 4.",
+        "Loadable: a model counts if its tags or weight files name that framework, or if that "
+        "framework can load it without conversion, with transformers 4.",
     ),
     ("--formats",): (
         "of the models created in the year whose file names are known, or whose tags name a "
