@@ -19,7 +19,7 @@ from browser_pages import (
     build_odd_report,
     create_database,
     write_pages,
-)
+)  # fmt: skip
 from page_numbers import collect_numbers, find_numbers
 
 from hfscan.figures import SnapshotView
@@ -275,17 +275,6 @@ def test_chart_of_parity_draws_what_was_compared(open_report):
     assert page.locator("#differences pre").inner_text().strip() == "hfscan parity ann/bert"
 
 
-def test_legend_of_one_series_needs_no_click(open_report):
-    hint = "(e) => getComputedStyle(e, '::after').content"
-    page = open_report("parity-run")
-    draw_all(page)
-    assert "Click a name" in page.locator("#differences .live").evaluate(hint)
-    page = open_report("parity-one")
-    draw_all(page)
-    assert page.locator("#differences .live .role-legend").count() == 1
-    assert page.locator("#differences .live").evaluate(hint) == "none"
-
-
 def test_marks_describe_their_numbers(open_report):
     page = open_report("year")
     draw_all(page)
@@ -310,6 +299,10 @@ def test_legend_selects_a_series(open_report):
     labels = bars.evaluate_all("all => all.map((mark) => mark.ariaLabel)")
     assert 0 < len(labels) < bar_count
     assert all("TensorFlow only" in label for label in labels)
+    hint = "(e) => getComputedStyle(e, '::after').content"
+    assert "Click a name" in page.locator("#breakdown .live").evaluate(hint)
+    draw_all(page := open_report("parity-one"))
+    assert page.locator("#differences .live").evaluate(hint) == "none"  # there is one series
 
 
 def test_charts_adapt_to_a_narrower_window(open_report):
