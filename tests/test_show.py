@@ -4,6 +4,7 @@ import csv
 import json
 import re
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from dumps import DAY, encode, ingest
@@ -20,29 +21,29 @@ def model(number, name, **fields):
     return {"_id": f"{number:024x}", "id": name, "createdAt": created, **defaults, **fields}
 
 
+def write_history(folder, *days, **options):
+    """Write a database of snapshots, a list of models for each day; return its path."""
+    with Store.open(folder / "h.duckdb", write=True) as store:
+        for number, models in enumerate(days):
+            dump = folder / "dump.json"
+            dump.write_bytes(encode(models))
+            fields = {"complete": True} | options.get(f"day_{number}", {})
+            ingest(store, dump, day=DAY + timedelta(days=number), **fields)
+    return folder / "h.duckdb"
+
+
 @pytest.fixture
 def history(tmp_path):
-    """Return a function that writes a database of snapshots, a list of models for each day."""
-    path = tmp_path / "h.duckdb"
-
-    def write(*days, **options):
-        with Store.open(path, write=True) as store:
-            for number, models in enumerate(days):
-                dump = tmp_path / "dump.json"
-                dump.write_bytes(encode(models))
-                fields = {"complete": True} | options.get(f"day_{number}", {})
-                ingest(store, dump, day=DAY + timedelta(days=number), **fields)
-        return path
-
-    return write
+    """Return `write_history` for the test's folder."""
+    return partial(write_history, tmp_path)
 
 
 OTHERS = [model(number, f"eve/{number}", pipeline_tag="any") for number in range(100, 300)]
 """Models that stay, so that a snapshot without one model is not a partial one."""
 
 
-@pytest.fixture
-def changed(history):
+@pytest.fixture(scope="module")
+def changed(tmp_path_factory):
     """A model that is renamed on day 1 and changed on day 2, gone on day 3, and back on day 4."""
     first = model(1, "ann/a", siblings=[{"rfilename": "config.json"}])
     renamed = first | {"id": "ann/b", "downloads": 40}
@@ -53,7 +54,8 @@ def changed(history):
         "pipeline_tag": "fill-mask",
     }
     days = [[first], [renamed], [grown], [], [grown | {"downloads": None}]]
-    return history(*([*models, *OTHERS] for models in days))
+    folder = tmp_path_factory.mktemp("changed")
+    return write_history(folder, *([*models, *OTHERS] for models in days))
 
 
 def test_show_prints_course_and_events(run_cli, changed):

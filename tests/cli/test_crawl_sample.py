@@ -7,9 +7,12 @@ import pytest
 from processes import run_hfscan
 from testhub import FakeHub, Population
 
+POPULATION = Population.from_rows([*Population.synthetic(3_000, seed=1)])
+"""Made once: a sample asks for hundreds of pages."""
+
 
 def test_sample_design_is_printed_and_stored(crawl) -> None:
-    with FakeHub(Population.synthetic(3_000, seed=1), quota=None) as hub:
+    with FakeHub(POPULATION, quota=None) as hub:
         crawl.endpoint = hub.url
         code, out, err = crawl("--sample", "0.05", "--seed", "7")
         assert (code, err) == (0, "")
@@ -34,7 +37,7 @@ def test_sample_design_is_printed_and_stored(crawl) -> None:
 
 
 def test_report_of_a_sample_has_intervals_of_its_ranges(crawl) -> None:
-    with FakeHub(Population.synthetic(3_000, seed=1), quota=None) as hub:
+    with FakeHub(POPULATION, quota=None) as hub:
         crawl.endpoint = hub.url
         assert crawl("--sample", "0.2", "--seed", "7")[0] == 0
     ((strata, first, last),) = crawl.query(
