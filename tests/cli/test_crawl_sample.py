@@ -7,12 +7,15 @@ import pytest
 from processes import run_hfscan
 from testhub import FakeHub, Population
 
-POPULATION = Population.from_rows([*Population.synthetic(3_000, seed=1)])
-"""Made once: a sample asks for hundreds of pages."""
+
+@pytest.fixture(scope="module")
+def population() -> Population:
+    """Models that are made once: a sample asks for hundreds of pages."""
+    return Population.from_rows([*Population.synthetic(3_000, seed=1)])
 
 
-def test_sample_design_is_printed_and_stored(crawl) -> None:
-    with FakeHub(POPULATION, quota=None) as hub:
+def test_sample_design_is_printed_and_stored(crawl, population) -> None:
+    with FakeHub(population, quota=None) as hub:
         crawl.endpoint = hub.url
         code, out, err = crawl("--sample", "0.05", "--seed", "7")
         assert (code, err) == (0, "")
@@ -36,8 +39,8 @@ def test_sample_design_is_printed_and_stored(crawl) -> None:
     assert common_count[0][0] < 40
 
 
-def test_report_of_a_sample_has_intervals_of_its_ranges(crawl) -> None:
-    with FakeHub(POPULATION, quota=None) as hub:
+def test_report_of_a_sample_has_intervals_of_its_ranges(crawl, population) -> None:
+    with FakeHub(population, quota=None) as hub:
         crawl.endpoint = hub.url
         assert crawl("--sample", "0.2", "--seed", "7")[0] == 0
     ((strata, first, last),) = crawl.query(
