@@ -2,7 +2,7 @@
 
 from collections import Counter
 from datetime import UTC, datetime, timedelta
-from functools import partial
+from functools import cache, partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -22,11 +22,19 @@ from hfscan.scope import Scope
 
 RETRY = RetryPolicy(wait_initial=0.01, wait_max=0.05, read_timeout=20)
 run_fetch = partial(fetching.run_fetch, retry_policy=RETRY)
-POPULATION = Population.synthetic(6_000, seed=3)
-IDS = list(POPULATION.ids)
+SYNTHETIC = Population.synthetic(6_000, seed=3)
+IDS = list(SYNTHETIC.ids)
 NOW = datetime(2024, 8, 1, tzinfo=UTC)
 
-start_hub = partial(FakeHub, POPULATION, page_size=20, quota=None)
+
+@cache
+def make_population() -> Population:
+    """Return models that are made once: a sample asks for hundreds of pages."""
+    return Population.from_rows([*SYNTHETIC])
+
+
+def start_hub(page_size: int = 20) -> FakeHub:
+    return FakeHub(make_population(), page_size=page_size, quota=None)
 
 
 def read_sorted_ids(result: hub.FetchResult) -> list[str]:
@@ -84,7 +92,7 @@ def test_ignored_cursor_is_detected(tmp_path: Path) -> None:
                 method, target.partition("&cursor=")[0] if forged else target, *rest
             )
 
-    with CursorIgnoringHub(POPULATION, quota=None, page_size=500) as server:
+    with CursorIgnoringHub(make_population(), quota=None, page_size=500) as server:
         result = run_fetch(server, tmp_path, Scope(sample=0.1, seed=5))
         assert result.workers == 1
         assert read_sorted_ids(result) == list_drawn_ids(result)
