@@ -308,7 +308,8 @@ def test_account_in_incomplete_snapshots_says_why(run_cli, history):
 
 
 def test_many_partial_snapshots_have_one_note(run_cli, history):
-    few, all_models = [model(1, "ann/a"), *OTHERS[:50]], [model(1, "ann/a"), *OTHERS]
+    new = model(2, "ann/new", createdAt=(DAY + timedelta(days=3)).isoformat())
+    few, all_models = [model(1, "ann/a"), *OTHERS[:50]], [model(1, "ann/a"), new, *OTHERS]
     db = history(*[few, all_models] * 4)
     code, text, errors = run_cli("show", "ann/a", "--db", db)
     assert code == 0, errors
