@@ -315,7 +315,7 @@ def _check_is_compared(values: Mapping[str, Any]) -> None:
         )
 
 
-_AT_LEAST_ONE = ("every", "points", "top")
+_AT_LEAST_ONE = ("every", "top")
 """Parameters of which 0 would be nothing."""
 
 

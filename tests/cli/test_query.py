@@ -290,7 +290,6 @@ def test_page_of_a_query_says_what_is_counted(run_command, tmp_path):
         ("composition", "top=0", "The parameter top takes a whole number, 1 or more."),
         ("milestones", "every=0", "The parameter every takes a whole number, 1 or more."),
         ("survival", "every=0", "The parameter every takes a whole number, 1 or more."),
-        ("lorenz", "points=0", "The parameter points takes a whole number, 1 or more."),
         ("top_shares", "percent=0", "percent takes a number above 0, up to 100, not 0."),
         ("top_shares", "percent=200", "percent takes a number above 0, up to 100, not 200."),
     ],
