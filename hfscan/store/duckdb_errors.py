@@ -37,9 +37,9 @@ def is_locked(error: duckdb.Error) -> bool:
 
 def concerns_file(error: duckdb.Error, path: Path | str) -> bool:
     """Return whether reading or writing the database file `path` failed."""
-    # a block with a wrong checksum is only in a database; DuckDB does not name the file
-    names_file = f'"{path}"' in str(error) or "Corrupt database file" in str(error)
-    return isinstance(error, duckdb.IOException) and names_file
+    if "Corrupt database file" in str(error):  # without its name
+        return True
+    return isinstance(error, duckdb.IOException) and f'"{path}"' in str(error)
 
 
 def to_storage_error(error: duckdb.Error) -> Exception:
