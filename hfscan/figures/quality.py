@@ -12,7 +12,6 @@ from hfscan.store import Snapshot, Store, list_snapshots
 
 _COUNTED_DAILY = timedelta(hours=20)  # the Hub updates its counters once a day
 _MONTH = timedelta(days=31)
-_SAME_MODELS = ("since", "until", "author", "task", "model_limit", "sample_design", "synthetic")
 
 _MESSAGES = {
     "partial": (
@@ -120,7 +119,7 @@ def find_download_flags(store: Store, snapshot: Snapshot) -> Iterator[Flag]:
     earlier = [
         other for other in list_snapshots(store)
         if "downloads" not in other.missing_columns
-        and all(getattr(other, name) == getattr(snapshot, name) for name in _SAME_MODELS)
+        and other.has_scope_of(snapshot)
     ]  # fmt: skip
     found: dict[str, Flag] = {}
     compared = []

@@ -11,6 +11,10 @@ from hfscan.scope import Scope
 from hfscan.store import history
 from hfscan.store.database import Store
 
+_LEAST_SHARE = 0.9
+"""Of the models of another snapshot; one that is known to lack models answers with no fewer."""
+_SCOPE = ("since", "until", "author", "task", "model_limit", "sample_design", "synthetic")
+
 
 @dataclass(frozen=True)
 class NewSnapshot:
@@ -80,6 +84,10 @@ class Snapshot:
     def is_known_incomplete(self) -> bool:
         """True if it is known to lack models of its scope; an update has those of its base."""
         return self.complete is False and self.kind != "update"
+
+    def has_scope_of(self, other: "Snapshot") -> bool:
+        """Return whether both were to hold the same models."""
+        return all(getattr(self, name) == getattr(other, name) for name in _SCOPE)
 
     @property
     def covers_oldest_models(self) -> bool:
@@ -189,7 +197,8 @@ def choose_snapshot(
 
     The one with the id `snapshot`, if given; otherwise the newest (observed up to `as_of`, if
     given) that covers the period, or a part of it where none covers all of it. Unfiltered ones are
-    preferred. Without a period: the newest with models of every age.
+    preferred. Without a period: the newest with models of every age. One that is known to lack
+    models is not chosen where another of its scope has far more.
 
     Raises NotFoundError, listing the snapshots, if there is none.
     """
@@ -314,16 +323,30 @@ def _rank(snapshot: Snapshot) -> tuple[object, ...]:
 def _candidates(
     known: list[Snapshot], snapshot: int | None, as_of: datetime | None
 ) -> list[Snapshot]:
-    """Return the snapshot with an id, or those observed up to `as_of`. Raises NotFoundError."""
+    """Return the snapshot with an id, or those observed up to `as_of` that are no small part.
+
+    Raises NotFoundError if there is none.
+    """
     if snapshot is not None:
         candidates = [candidate for candidate in known if candidate.id == snapshot]
         message = f"There is no snapshot {snapshot}."
     else:
         candidates = [found for found in known if as_of is None or found.observed_to <= as_of]
+        candidates = [found for found in candidates if not _is_part(found, candidates)]
         message = f"No snapshot was observed by {as_of:%Y-%m-%d}." if known and as_of else ""
     if not candidates:
         raise NotFoundError(f"{message} {_describe_all(known)}".strip())
     return candidates
+
+
+def _is_part(snapshot: Snapshot, others: Iterable[Snapshot]) -> bool:
+    """Return whether it is known to lack models, and has far fewer than another of its scope."""
+    return snapshot.is_known_incomplete and any(
+        snapshot.models < _LEAST_SHARE * other.models
+        for other in others
+        if other.has_scope_of(snapshot)
+        and ("created_at" in snapshot.missing_columns or "created_at" not in other.missing_columns)
+    )
 
 
 def _describe_all(snapshots: Sequence[Snapshot]) -> str:

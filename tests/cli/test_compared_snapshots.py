@@ -2,7 +2,7 @@
 
 import json
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from dumps import ingest_models
@@ -156,6 +156,23 @@ def test_partial_snapshots_are_compared_last(run_command, count_changes, tmp_pat
     assert (changes["removed"], changes["added"]) == (0, 2)
     run_command.invoke("delete", "1")
     assert count_changes()["removed"] == 4
+
+
+def test_small_part_does_not_answer_for_the_whole(run_command, tmp_path):
+    """A snapshot that lacks models answers only where it is asked for, or has as many."""
+    db = tmp_path / "h.duckdb"
+    models = [make_keras_model(f"ann/{n}") for n in range(19)]
+    run_command.import_day("2024-01-01", BERT, *models)
+    march = datetime(2024, 3, 1, tzinfo=UTC)
+    ingest_models(db, [BERT, *models[:16]], day=march, complete=False)
+
+    sql = ("query", "SELECT count(*) AS n FROM census", "--format", "json")
+    assert json.loads(run_command(*sql)) == [{"n": 20}]
+    assert json.loads(run_command(*sql, "--snapshot", "2")) == [{"n": 17}]
+    assert "Snapshot 1 of" in run_command("report")
+    assert "Snapshot 2 of" in run_command("report", "--snapshot", "2")
+    ingest_models(db, [BERT, *models[:18]], day=march + timedelta(days=1), complete=False)
+    assert json.loads(run_command(*sql)) == [{"n": 19}]
 
 
 def test_report_compares_the_snapshots_that_its_query_does(run_command, tmp_path):
