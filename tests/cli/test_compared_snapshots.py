@@ -4,6 +4,7 @@ import json
 import re
 from datetime import UTC, datetime, timedelta
 
+import duckdb
 import pytest
 from dumps import ingest_models
 from small_models import BERT, make_keras_model
@@ -168,11 +169,15 @@ def test_small_part_does_not_answer_for_the_whole(run_command, tmp_path):
 
     sql = ("query", "SELECT count(*) AS n FROM census", "--format", "json")
     assert json.loads(run_command(*sql)) == [{"n": 20}]
+    with duckdb.connect(db, read_only=True) as other_client:
+        assert other_client.execute("SELECT count(*) FROM census").fetchall() == [(20,)]
     assert json.loads(run_command(*sql, "--snapshot", "2")) == [{"n": 17}]
     assert "Snapshot 1 of" in run_command("report")
     assert "Snapshot 2 of" in run_command("report", "--snapshot", "2")
     ingest_models(db, [BERT, *models[:18]], day=march + timedelta(days=1), complete=False)
     assert json.loads(run_command(*sql)) == [{"n": 19}]
+    with duckdb.connect(db, read_only=True) as other_client:
+        assert other_client.execute("SELECT count(*) FROM census").fetchall() == [(19,)]
 
 
 def test_report_compares_the_snapshots_that_its_query_does(run_command, tmp_path):
