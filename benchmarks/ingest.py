@@ -1,9 +1,8 @@
 """Measure the CPU time of an ingest: `python benchmarks/ingest.py [FILE...]`.
 
 FILE: dumps or pages of a crawl, as `hfscan import` reads them. Default: pages of synthetic models
-with the fields that a crawl requests. Prints CPU
-seconds per million models, and the ratio to DuckDB alone: `read_json` of the columns that are
-stored, into a table.
+with the fields that a crawl requests. Prints CPU seconds per million models, and the ratio to
+DuckDB alone: `read_json` of the columns that are stored, into a table.
 """
 
 import argparse

@@ -120,6 +120,7 @@ def main() -> None:
 
 
 def make_database(database: Path, dump: Path, models: int) -> None:
+    """Import invented models, by way of the file `dump`."""
     write_dump(dump, models)
     now = datetime.now(UTC)
     with Store.open(database, write=True) as store:

@@ -119,14 +119,15 @@ class Population:
         """Serve synthetic models; equal arguments give identical bytes. See synthetic.py."""
         synthetic = SyntheticPopulation(models, seed)
         description = f"models={models}, seed={seed}"
-        # a small Hub is read many times; decoding takes a fifth of making a model
-        encoded = lru_cache(_CACHED)(lambda place: _encode(synthetic.model(place)))
-        return cls(
-            synthetic.ids,
-            lambda place: _decode(encoded(place)),
-            lambda: synthetic.find,
-            description,
-        )
+
+        @lru_cache(_CACHED)  # decoding takes a tenth of making a model
+        def encode(place: int) -> bytes:
+            return _encode(synthetic.model(place))
+
+        def read(place: int) -> Model:
+            return _decode(encode(place))
+
+        return cls(synthetic.ids, read, lambda: synthetic.find, description)
 
     @property
     def ids(self) -> Sequence[str]:

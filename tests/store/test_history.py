@@ -394,15 +394,8 @@ def test_saved_history_is_restored_and_only_appended(create_store, tmp_path, see
 
 def test_snapshots_of_past_months_share_a_file(create_store, tmp_path):
     """Files that an earlier day wrote are read, too, but no snapshot twice."""
-    numbers = (
-        -400,
-        -390,
-        -2,
-        4,
-        20,
-        35,
-        40,
-    )  # from January 2024 on: two in 2022, January, February
+    # two days of 2022, one of 2023, two of January 2024 and two of February
+    numbers = (-400, -390, -2, 4, 20, 35, 40)
     store, folder, earlier = create_store(), tmp_path / "saved", tmp_path / "earlier"
     for number, rows in zip(numbers, make_days(seed=3, days=len(numbers)), strict=True):
         ingest_day(store, tmp_path, number, rows)
