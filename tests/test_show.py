@@ -127,7 +127,8 @@ def test_partial_snapshot_ends_nothing_and_is_noted(run_cli, history):
     path = history([one, *OTHERS], OTHERS[:50], [one, *OTHERS])
     with hfscan.open_database(path) as database:
         assert len(database.history("ann/a")) == 2
-        assert [row["is_partial"] for row in database.history("ann")] == [False, True, False]
+        rows = [(row["is_partial"], row["models"]) for row in database.history("ann")]
+        assert rows == [(False, 1), (True, None), (False, 1)]
         assert not database.events("ann")
     _, text, _ = run_cli("show", "ann", "--db", path)
     assert "DATA QUALITY, snapshot 2: 50 models" in text
@@ -178,6 +179,36 @@ def test_family_is_followed(history):
         assert [row["models"] for row in database.history("family:ann/base")] == [1, 2, 2]
         assert [row["likes"] for row in database.history("family:bob/tuned")] == [1, 3, 10]
         assert [row["names"] for row in database.events("family:ann/base")] == [["bob/tuned"]]
+
+
+@pytest.mark.parametrize("complete", [True, None, False])
+@pytest.mark.parametrize(
+    ("name", "models"), [("family:ann/base", 3), ("family:bob/2", 3), ("bob", 2)]
+)
+def test_partial_newest_snapshot_answers_for_no_group(
+    run_cli, history, tmp_path, name, models, complete
+):
+    """The page, its table and the API count by one snapshot, the newest that lacks no part."""
+    family = [
+        model(1, "ann/base"),
+        *(model(n, f"bob/{n}", tags=["base_model:ann/base"]) for n in (2, 3)),
+    ]
+    path = history(
+        [*family[:1], *OTHERS], [*family, *OTHERS], family[:2], day_2={"complete": complete}
+    )
+    with hfscan.open_database(path) as database:
+        rows = [row for row in database.history(name) if not row["is_partial"]]
+        assert [row["models"] for row in rows][-1] == models
+        assert [row["models"] for row in database.history(name) if row["is_partial"]] in (
+            [],
+            [None],
+        )
+        assert sum(row["models"] for row in database.events(name)) == 2
+    code, text, errors = run_cli("show", name, "--db", path)
+    assert code == 0, errors
+    words = " ".join(text.split())
+    assert f"{models} models in the snapshot of 12 July 2024; {models - 2} in" in words
+    assert re.search(rf"Models ▁█ {models - 2} {models} {models - 2} {models} ", words)
 
 
 def test_family_of_a_deleted_base_ignores_case(run_cli, history, tmp_path):

@@ -26,7 +26,6 @@ from hfscan.figures import (
     explain_model,
     find_lineage,
     find_subject,
-    load,
     run_per_snapshot,
 )
 from hfscan.figures.queries import is_query_name
@@ -316,9 +315,9 @@ class Database:
 
     def _follow(self, name: str, part: Literal["history", "events"]) -> Records:
         subject = find_subject(self._store, name)
-        query = load(f"{subject.report}_{part}")
-        columns = query.list_columns(self._store, subject.parameters)
-        return Records(query.run(self._store, subject.parameters), columns)
+        query, view = f"{subject.report}_{part}", subject.view
+        columns = view.list_columns(query, subject.parameters)
+        return Records(view.run(query, subject.parameters), columns)
 
     def _view(self, *, snapshot: int | None = None, as_of: datetime | None = None) -> SnapshotView:
         instant = _check_instant(as_of, snapshot)

@@ -27,12 +27,12 @@ def command(name: str, db: Path, target: Target) -> None:
     For a model: downloads, likes, files and tags, and when it was created, renamed, changed, gone
     and back. For an account or a family: its models, their downloads and likes, and which came,
     went or were renamed. A family is what was made from a model, as declared in the newest
-    snapshot.
+    snapshot that lacks no part of the Hub.
     """
     from hfscan.figures import find_subject
     from hfscan.report import build_database_report
 
     with show_activity("Reading the snapshots"), open_store(db) as store:
         subject = find_subject(store, name)
-        report = build_database_report(store, subject.report, parameters=subject.parameters)
+        report = build_database_report(store, subject.report, subject=subject)
     write_report(report, target)

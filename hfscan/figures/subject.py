@@ -4,19 +4,24 @@ from dataclasses import dataclass
 from typing import Literal
 
 from hfscan.errors import NotFoundError
+from hfscan.figures.quality import find_partial
 from hfscan.figures.queries import load
 from hfscan.figures.view import SnapshotView
-from hfscan.store import Store, require_snapshots
+from hfscan.store import Snapshot, Store, latest_snapshot, require_snapshots
 
 _FAMILY = "family:"
 
 
 @dataclass(frozen=True)
 class Subject:
-    """A model, account or family by its name."""
+    """A model, account or family by its name.
+
+    `view`: the newest snapshot that lacks no part; a family is what its models declare.
+    """
 
     kind: Literal["model", "author", "family"]
     name: str
+    view: SnapshotView
 
     @property
     def report(self) -> str:
@@ -32,22 +37,29 @@ class Subject:
 def find_subject(store: Store, name: str) -> Subject:
     """Return what a repo id (also a former one), an `_id`, an account or `family:ID` stands for.
 
-    A name of a model and an account is the model. The family is that of the newest snapshot. Raises
-    NotFoundError when no snapshot holds it, naming similar ones.
+    A name of a model and an account is the model. Raises NotFoundError when no snapshot holds it,
+    naming similar ones.
     """
-    require_snapshots(store)
-    SnapshotView.latest(store).bind_census()
+    view = SnapshotView(store, _choose_whole(store))
     is_family = name.startswith(_FAMILY)
     sought = name.removeprefix(_FAMILY)
     query = load("subject")
     kinds = {row["kind"] for row in query.run(store, {"name": sought})}
     if is_family and "model" in kinds:
         (model,) = load("model_summary").run(store, {"model": sought})
-        return Subject("family", model["id"])  # by its last name
+        return Subject("family", model["id"], view)  # by its last name
     if kinds and not is_family:
-        return Subject("model" if "model" in kinds else "author", sought)
+        return Subject("model" if "model" in kinds else "author", sought, view)
     similar = ", ".join(row["name"] for row in query.run(store, {"name": sought, "similar": True}))
     raise NotFoundError(
         f"No snapshot holds a model{'' if is_family else ' or account'} {sought!r}."
         + (f" Similar names: {similar}." if similar else "")
     )
+
+
+def _choose_whole(store: Store) -> Snapshot:
+    """Return the newest snapshot that is not partial; the newest, if all are."""
+    known = require_snapshots(store)
+    partial = {flag.snapshot for flag in find_partial(store)}
+    whole = [snapshot for snapshot in known if snapshot.id not in partial]
+    return latest_snapshot(whole or known)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from hfscan.errors import NotFoundError, ReportConfigError
-from hfscan.figures import AccountGroups, Flag, find_flags_of_figures, load
+from hfscan.figures import AccountGroups, Flag, Query, Subject, find_flags_of_figures, load
 from hfscan.frameworks import taxonomy
 from hfscan.paths import data_dir
 from hfscan.report.caveats import describe_flags
@@ -42,16 +42,20 @@ def build_database_report(
     name: str,
     *,
     where: Path | None = None,
-    parameters: Mapping[str, object] | None = None,
+    subject: Subject | None = None,
 ) -> Report:
     """Return the report `name`. Raises NotFoundError where it is empty, and ReportConfigError.
 
-    `parameters`: of its queries; each gets those that it takes.
+    `subject`: what it is about; all its queries get its parameters, and read its snapshot.
     """
     if name == _CLAIMS:
         return build_claims_report(store, where=where)
     spec = _load(name, where)
-    given, snapshots = parameters or {}, list_snapshots(store)
+    given = subject.parameters if subject else {}
+
+    def run(query: Query, values: Mapping[str, object]) -> list[dict[str, Any]]:
+        return subject.view.run(query.name, values) if subject else query.run(store, values)
+
     sections = []
     for part in spec["section"]:
         if part["population"] != "none":
@@ -62,12 +66,13 @@ def build_database_report(
         query = load(part["query"])
         section_parameters = {key: given[key] for key in query.defaults.keys() & given.keys()}
         section_parameters |= part.get("parameters", {})
-        if rows := query.run(store, section_parameters):
+        if rows := run(query, section_parameters):
             sections.append(new_section(part, {}, rows, parameters=section_parameters))
     used = {row.get("snapshot") for section in sections for row in section.rows}
-    used_snapshots = [snapshot for snapshot in snapshots if snapshot.id in used]
+    used_snapshots = [snapshot for snapshot in list_snapshots(store) if snapshot.id in used]
     flags = find_flags_of_figures(store, used_snapshots, ())
-    return _new_report(store, name, spec, sections, given, used_snapshots, flags)
+    summary = run(load(spec["summary"]), given)
+    return _new_report(name, spec, sections, summary, used_snapshots, flags)
 
 
 def build_claims_report(
@@ -112,12 +117,12 @@ def build_claims_report(
         }
         sections = [replace(sections[0], columns=columns)]
     rows = tuple(claim.as_row() for claim in claims)
+    verdicts = json.dumps([{"verdict": row["verdict"]} for row in rows])
     return _new_report(
-        store,
         _CLAIMS,
         spec,
         sections,
-        {"claims": json.dumps([{"verdict": row["verdict"]} for row in rows])},
+        load(spec["summary"]).run(store, {"claims": verdicts}),
         snapshots=tuple(snapshots),
         flags=tuple(find_flags_of_figures(store, snapshots, weighted)),
         claims=rows,
@@ -125,18 +130,16 @@ def build_claims_report(
 
 
 def _new_report(
-    store: Store,
     name: str,
     spec: Mapping[str, Any],
     sections: Sequence[Section],
-    parameters: Mapping[str, object] | None = None,
+    summary: Sequence[Row],
     snapshots: Sequence[Snapshot] = (),
     flags: Sequence[Flag] = (),
     claims: tuple[Row, ...] = (),
 ) -> Report:
-    """Return a report with the texts of its specification, filled from its summary."""
+    """Return a report with the texts of its specification, filled from the row `summary`."""
     query = load(spec["summary"])
-    summary = query.run(store, parameters or {})
     if not sections or not summary:
         raise NotFoundError(spec["missing"])
     values = row_values(summary[0], query.columns)
