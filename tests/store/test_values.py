@@ -33,10 +33,10 @@ INSTANT = datetime(2022, 3, 2, 23, 29, 4)
     ],
     ids=str,
 )
-def test_date_is_read_as_utc(import_rows, value, instant):
-    (model,), unreadable = import_rows({"id": "a/b", "createdAt": value, "lastModified": value})
+def test_date_is_read_as_utc(import_case, value, instant):
+    model = import_case(lambda value, _: {"createdAt": value, "lastModified": value})
     assert (model["created_at"], model["last_modified"]) == (instant, instant)
-    assert unreadable == {}
+    assert model["unreadable"] is None
 
 
 @pytest.mark.parametrize(
@@ -47,10 +47,16 @@ def test_date_is_read_as_utc(import_rows, value, instant):
      "2015-12-31T23:59:59.000Z", "2131-01-01"],
     ids=repr,
 )  # fmt: skip
-def test_impossible_date_is_unreadable(import_rows, value):
-    (model,), unreadable = import_rows({"id": "a/b", "createdAt": value})
+def test_impossible_date_is_unreadable(import_case, value):
+    model = import_case(lambda value: {"createdAt": value})
     assert (model["created_at"], model["at_cutoff"]) == (None, None)
     assert model["unreadable"] == ["created_at"]
+
+
+@pytest.mark.parametrize("value", ["06/01/2022", "", "2131-01-01", 7, 20221302, True, [1], 1e300],
+    ids=repr)  # fmt: skip
+def test_unreadable_date_is_shown(import_rows, value):
+    _, unreadable = import_rows({"id": "a/b", "createdAt": value})
     example = value if isinstance(value, str) else json.dumps(value)
     assert unreadable == {"created_at": (1, example)}
 
@@ -71,11 +77,11 @@ def test_impossible_date_is_unreadable(import_rows, value):
     ],
     ids=str,
 )
-def test_tags_are_read_from_text(import_rows, value):
-    (model,), unreadable = import_rows({"id": "a/b", "tags": value})
+def test_tags_are_read_from_text(import_case, value):
+    model = import_case(lambda value: {"tags": value})
     assert model["tags"] == ["pytorch", "bert"]
     assert model["tag_mask"] == 1
-    assert unreadable == {}
+    assert model["unreadable"] is None
 
 
 @pytest.mark.parametrize(
@@ -84,10 +90,10 @@ def test_tags_are_read_from_text(import_rows, value):
      "['a', __import__('os').getcwd()]", [["pytorch"]], [None], ["['a']", "['b']"]],
     ids=repr,
 )  # fmt: skip
-def test_unreadable_tags_are_unknown(import_rows, value):
-    (model,), unreadable = import_rows({"id": "a/b", "tags": value})
+def test_unreadable_tags_are_unknown(import_case, value):
+    model = import_case(lambda value: {"tags": value})
     assert (model["tags"], model["tag_mask"], model["loadable_5_mask"]) == (None, None, None)
-    assert unreadable["tags"][0] == 1
+    assert model["unreadable"] == ["tags"]
 
 
 @pytest.mark.parametrize(
@@ -112,11 +118,11 @@ def test_unreadable_tags_are_unknown(import_rows, value):
     ],
     ids=str,
 )
-def test_files_are_read_from_text(import_rows, value):
-    (model,), unreadable = import_rows({"id": "a/b", "siblings": value})
+def test_files_are_read_from_text(import_case, value):
+    model = import_case(lambda value: {"siblings": value})
     assert model["files"] == ["pytorch_model.bin", "a.json"]
     assert model["weights_mask"] == 1
-    assert unreadable == {}
+    assert model["unreadable"] is None
 
 
 @pytest.mark.parametrize(
@@ -128,19 +134,20 @@ def test_files_are_read_from_text(import_rows, value):
      [{"rfilename": True}]],
     ids=repr,
 )  # fmt: skip
-def test_unreadable_files_leave_weights_unknown(import_rows, value):
-    (model,), unreadable = import_rows({"id": "a/b", "tags": [], "siblings": value})
+def test_unreadable_files_leave_weights_unknown(import_case, value):
+    model = import_case(lambda value: {"tags": [], "siblings": value})
     assert (model["files"], model["weights_mask"], model["tag_mask"]) == (None, None, 0)
-    assert unreadable["files"][0] == 1
+    assert model["unreadable"] == ["files"]
 
 
 @pytest.mark.parametrize(
     "text", ["RepoSibling(rfilename='tf_model.h5', size=None)", "['tf_model.h5']",
              '{"rfilename": "tf_model.h5"}', "{'rfilename': 'tf_model.h5'}"],
 )  # fmt: skip
-def test_one_file_in_text_is_read(import_rows, text):
-    (model,), unreadable = import_rows({"id": "a/b", "siblings": [text]})
-    assert (model["files"], model["weights_mask"] & 2, unreadable) == (["tf_model.h5"], 2, {})
+def test_one_file_in_text_is_read(import_case, text):
+    model = import_case(lambda text: {"siblings": [text]})
+    assert (model["files"], model["weights_mask"] & 2) == (["tf_model.h5"], 2)
+    assert model["unreadable"] is None
 
 
 def test_unusual_file_names_are_unchanged(import_rows):
@@ -179,36 +186,48 @@ def test_unusual_file_names_are_unchanged(import_rows):
     ],
     ids=lambda item: str(item)[:24],
 )
-def test_count_is_kept_or_unreadable(import_rows, value, count):
-    fields = {"downloads": value, "likes": value, "downloadsAllTime": value}
-    (model,), unreadable = import_rows({"id": "a/b", **fields, "safetensors": {"total": value}})
+def test_count_is_kept_or_unreadable(import_case, value, count):
+    model = import_case(
+        lambda value, _: {
+            **dict.fromkeys(("downloads", "likes", "downloadsAllTime"), value),
+            "safetensors": {"total": value},
+        }
+    )
     columns = ("downloads", "likes", "downloads_all_time", "parameters")
     assert [model[name] for name in columns] == [count] * 4
-    assert set(unreadable) == (set() if count is not None else set(columns))
+    assert {*(model["unreadable"] or ())} == (set() if count is not None else {*columns})
+
+
+FALSE = ("False", " f ", "no", "N", "off", "0", "0.0", 0, 0.0)
+TRUE = ("true", "T", "yes", "y", "ON", "1", "1.0", 1, True)
+NULL = ("", " ", "nan", "N/A", None)
 
 
 @pytest.mark.parametrize(
     ("value", "gated", "disabled"),
     [
-        *(
-            (value, "false", False)
-            for value in ("False", " f ", "no", "N", "off", "0", "0.0", 0, 0.0)
-        ),
-        *((value, "true", True) for value in ("true", "T", "yes", "y", "ON", "1", "1.0", 1, True)),
-        *((value, None, None) for value in ("", " ", "nan", "N/A", None)),
+        *((value, "false", False) for value in FALSE),
+        *((value, "true", True) for value in TRUE),
+        *((value, None, None) for value in NULL),
     ],
     ids=repr,
 )
-def test_flag_is_read_in_every_spelling(import_rows, value, gated, disabled):
-    row = {"gated": value, "disabled": value, "private": value}
-    models, unreadable = import_rows({"id": "a/b", **row}, {"id": "a/c"})
-    if disabled:
-        assert ([model["id"] for model in models], import_rows.result.private) == (["a/c"], 1)
-        import_rows({"id": "a/b", **row, "private": False}, {"id": "a/c"})
-        (model, _), unreadable = import_rows({"id": "a/b", **row, "private": None}, {"id": "a/c"})
-    else:
-        model, _ = models
-    assert (model["gated"], model["disabled"], unreadable) == (gated, disabled, {})
+def test_flag_is_read_in_every_spelling(import_case, value, gated, disabled):
+    model = import_case(lambda value, *_: {"gated": value, "disabled": value})
+    assert (model["gated"], model["disabled"], model["unreadable"]) == (gated, disabled, None)
+
+
+@pytest.mark.parametrize("value", [*FALSE, *TRUE, *NULL], ids=repr)
+def test_private_model_is_left_out(import_case, value):
+    model = import_case(lambda value: {"private": value})
+    assert (model is None) == (value in TRUE)
+    if model is not None:
+        assert model["unreadable"] is None
+
+
+def test_private_models_are_counted(import_rows):
+    import_rows(*({"id": f"a/{n}", "private": value} for n, value in enumerate((*FALSE, *TRUE))))
+    assert (import_rows.result.models, import_rows.result.private) == (len(FALSE), len(TRUE))
 
 
 def test_model_of_unknown_privacy_is_left_out(import_rows):
@@ -225,15 +244,18 @@ def test_unknown_gate_is_unreadable(import_rows):
     assert (model["gated"], unreadable) == (None, {"gated": (1, "somehow")})
 
 
-@pytest.mark.parametrize("word", ["None", "nan", "NaN", "null", "NULL", "NaT", "<NA>", "N/A"])
-def test_word_for_null_is_null(import_rows, word):
+WORDS_FOR_NULL = ["None", "nan", "NaN", "null", "NULL", "NaT", "<NA>", "N/A"]
+
+
+@pytest.mark.parametrize("word", WORDS_FOR_NULL)
+def test_word_for_null_is_null(import_case, word):
     fields = ("author", "sha", "library_name", "pipeline_tag", "gated")
-    (model,), unreadable = import_rows(
-        {"id": "a/b", "config": {"model_type": word}, **dict.fromkeys(fields, word)}, {"id": word}
+    model = import_case(
+        lambda word: {"config": {"model_type": word}, **dict.fromkeys(fields, word)}
     )
     assert model["author"] == "a"
     assert [model[name] for name in (*fields[1:], "model_type")] == [None] * 5
-    assert (import_rows.result.missing_id, unreadable) == (1, {})
+    assert model["unreadable"] is None
 
 
 def test_repo_id_has_one_object_id(import_rows):
@@ -247,48 +269,65 @@ def test_repo_id_has_one_object_id(import_rows):
 OBJECT_ID = "621ffdc036468d709f174338"
 
 
+def object_id(last: str) -> str:
+    return OBJECT_ID[:-1] + last
+
+
 @pytest.mark.parametrize(
     ("row", "key", "id_", "author"),
     [
-        ({"id": 1, "modelId": "acme/x"}, "acme/x", "acme/x", "acme"),
-        ({"id": "", "modelId": "acme/x"}, "acme/x", "acme/x", "acme"),
-        ({"_id": {"$oid": OBJECT_ID}, "id": "acme/x"}, OBJECT_ID, "acme/x", "acme"),
-        ({"_id": OBJECT_ID.upper(), "id": "acme/x"}, OBJECT_ID, "acme/x", "acme"),
-        ({"_id": 5, "id": "acme/x"}, "acme/x", "acme/x", "acme"),
-        ({"_id": "", "id": "acme/x"}, "acme/x", "acme/x", "acme"),
+        ({"_id": {"$oid": object_id("1")}, "id": "acme/1"}, object_id("1"), "acme/1", "acme"),
+        ({"_id": object_id("a").upper(), "id": "acme/2"}, object_id("a"), "acme/2", "acme"),
+        ({"_id": 5, "id": "acme/3"}, "acme/3", "acme/3", "acme"),
+        ({"_id": "", "id": "acme/4"}, "acme/4", "acme/4", "acme"),
         ({"_id": OBJECT_ID, "id": OBJECT_ID, "modelId": "a/x"}, OBJECT_ID, "a/x", "a"),
-        ({"id": "https://huggingface.co/acme/x"}, "acme/x", "acme/x", "acme"),
-        ({"id": "https://huggingface.co/acme/x/tree/main?x=1"}, "acme/x", "acme/x", "acme"),
+        ({"id": "https://huggingface.co/acme/5"}, "acme/5", "acme/5", "acme"),
+        ({"id": "https://huggingface.co/acme/6/tree/main?x=1"}, "acme/6", "acme/6", "acme"),
         ({"id": "https://huggingface.co/gpt2"}, "gpt2", "gpt2", None),
-        ({"id": "hf.co/gpt2"}, "gpt2", "gpt2", None),
-        ({"id": " acme/x\n"}, "acme/x", "acme/x", "acme"),
-        ({"id": "models/acme/x"}, "acme/x", "acme/x", "acme"),
-        ({"id": "acme/x", "author": ""}, "acme/x", "acme/x", "acme"),
-        ({"id": "acme/x", "author": 7}, "acme/x", "acme/x", "acme"),
-        ({"id": "acme/x", "author": "ACME"}, "acme/x", "acme/x", "ACME"),
+        ({"id": "hf.co/gpt3"}, "gpt3", "gpt3", None),
+        ({"id": " acme/7\n"}, "acme/7", "acme/7", "acme"),
+        ({"id": "models/acme/8"}, "acme/8", "acme/8", "acme"),
+        ({"id": "acme/9", "author": ""}, "acme/9", "acme/9", "acme"),
+        ({"id": "acme/10", "author": 7}, "acme/10", "acme/10", "acme"),
+        ({"id": "acme/11", "author": "ACME"}, "acme/11", "acme/11", "ACME"),
     ],
     ids=str,
 )
-def test_identity_is_read(import_rows, row, key, id_, author):
-    (model,), _ = import_rows(row)
+def test_identity_is_read(import_case, row, key, id_, author):
+    model = import_case(lambda row, *_: row)
     assert (model["key"], model["id"], model["author"]) == (key, id_, author)
+
+
+@pytest.mark.parametrize("id_", [1, ""])
+def test_model_id_replaces_an_unusable_id(import_rows, id_):
+    (model,), _ = import_rows({"id": id_, "modelId": "acme/x"})
+    assert (model["key"], model["id"], model["author"]) == ("acme/x", "acme/x", "acme")
     assert import_rows.result.missing_id == 0
 
 
 @pytest.mark.parametrize(
     "row",
     [
-        {"id": None}, {}, {"id": ""}, {"id": " "}, {"id": 1}, {"_id": OBJECT_ID},
-        {"_id": OBJECT_ID, "id": None}, {"id": "datasets/acme/x"}, {"id": "datasets/squad"},
-        {"id": "https://huggingface.co/datasets/acme/x"}, {"id": "https://example.com/a/b"},
-        {"id": "acme/"}, {"id": "a/b/c"}, {"id": "https://huggingface.co/"}, {"id": "https://hf.co/"},
-        {"id": "hf.co"}, {"id": "/"}, {"id": "https://huggingface.co/models"},
-        {"id": "https://huggingface.co/docs/transformers"}, {"id": "https://hf.co/spaces/a/b"},
-        {"id": "https://huggingface.co/blog/x"}, {"id": "https://huggingface.co/tree/main"},
+        {"id": " "}, {"_id": OBJECT_ID, "id": OBJECT_ID}, {"id": "datasets/acme/x"},
+        {"id": "datasets/squad"}, {"id": "https://huggingface.co/datasets/acme/x"},
+        {"id": "https://example.com/a/b"}, {"id": "acme/"}, {"id": "a/b/c"},
+        {"id": "https://huggingface.co/"}, {"id": "https://hf.co/"}, {"id": "hf.co"}, {"id": "/"},
+        {"id": "https://huggingface.co/models"}, {"id": "https://huggingface.co/docs/transformers"},
+        {"id": "https://hf.co/spaces/a/b"}, {"id": "https://huggingface.co/blog/x"},
+        {"id": "https://huggingface.co/tree/main"}, *({"id": word} for word in WORDS_FOR_NULL),
     ],
     ids=str,
 )  # fmt: skip
-def test_row_without_loadable_id_is_left_out(import_rows, row):
+def test_row_without_loadable_id_is_left_out(import_case, row):
+    assert import_case(lambda row: row) is None
+
+
+@pytest.mark.parametrize(
+    "row", [{"id": None}, {}, {"id": ""}, {"id": 1}, {"_id": OBJECT_ID},
+            {"_id": OBJECT_ID, "id": None}, {"id": "datasets/squad"}], ids=str,
+)  # fmt: skip
+def test_row_without_id_is_counted(import_rows, row):
+    """Alone in a file: some of these rows change how all others are read."""
     models, unreadable = import_rows({"tags": [], **row}, {"id": "a/b", "tags": []})
     assert [model["id"] for model in models] == ["a/b"]
     assert import_rows.result.missing_id == 1
