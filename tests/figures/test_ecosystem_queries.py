@@ -64,28 +64,28 @@ def test_top_shares_take_exact_percentages(run_query):
     assert run_query(models, "top_shares", percent=0.07)["top 0.07 %"]["numerator"] == 7
 
 
-@pytest.mark.parametrize(
-    ("files", "weights", "extensions"),
-    [
-        (["pytorch_model.bin"], "pickle only", "pickle only"),
-        (["sub/Model.PTH", "model.safetensors"], *["pickle and safetensors"] * 2),
-        (["model.safetensors", "training_args.bin"], "safetensors only", "pickle and safetensors"),
-        (["checkpoint-5/optimizer.pt", "zero_optim_states.pt"], "neither", "pickle only"),
-        (["scaler.pt", "rng_state_0.pth", "random_states_1.pkl"], "neither", "pickle only"),
-        (["mobile_optimized.pt"], "pickle only", "pickle only"),
-        (["upscaler.pth"], "pickle only", "pickle only"),
-        (["last.ckpt"], "pickle only", "neither"),
-        (["model.pt", "model.gguf"], "pickle only", "neither"),
-        (["vocab.bin", "onnx/model.bin"], "neither", "pickle only"),
-        (["model.pt.json", "pickle.py", "config.json"], "neither", "neither"),
-        ([], "neither", "neither"),
-    ],
-    ids=str,
-)
-def test_pickle_classes_follow_file_names(run_query, files, weights, extensions):
-    models = [model("ann/a", files=files)]
-    for definition, expected in (("weights", weights), ("extensions", extensions)):
-        rows = run_query(models, "pickle", definition=definition)
+PICKLE_CLASSES = [
+    (["pytorch_model.bin"], "pickle only", "pickle only"),
+    (["sub/Model.PTH", "model.safetensors"], *["pickle and safetensors"] * 2),
+    (["model.safetensors", "training_args.bin"], "safetensors only", "pickle and safetensors"),
+    (["checkpoint-5/optimizer.pt", "zero_optim_states.pt"], "neither", "pickle only"),
+    (["scaler.pt", "rng_state_0.pth", "random_states_1.pkl"], "neither", "pickle only"),
+    (["mobile_optimized.pt"], "pickle only", "pickle only"),
+    (["upscaler.pth"], "pickle only", "pickle only"),
+    (["last.ckpt"], "pickle only", "neither"),
+    (["model.pt", "model.gguf"], "pickle only", "neither"),
+    (["vocab.bin", "onnx/model.bin"], "neither", "pickle only"),
+    (["model.pt.json", "pickle.py", "config.json"], "neither", "neither"),
+    ([], "neither", "neither"),
+]
+PICKLE_MODELS = [model(f"ann/{n}", files=files) for n, (files, *_) in enumerate(PICKLE_CLASSES)]
+
+
+@pytest.mark.parametrize("number", range(len(PICKLE_CLASSES)), ids=lambda n: str(PICKLE_CLASSES[n]))
+def test_pickle_classes_follow_file_names(run_query, number):
+    _, *classes = PICKLE_CLASSES[number]
+    for definition, expected in zip(("weights", "extensions"), classes, strict=True):
+        rows = run_query(PICKLE_MODELS, "pickle", alone=f"ann/{number}", definition=definition)
         assert {name for name, row in rows.items() if row["numerator"]} == {expected}
         assert len(rows) == 4
 
@@ -137,47 +137,51 @@ def test_lorenz_curve_holds_the_least_downloaded(run_query):
     assert set(run_query(RANKED, "lorenz", points=0)) == {4}  # of the upper end only
 
 
-@pytest.mark.parametrize(
-    ("files", "fields", "expected"),
-    [
-        (["tf_model.h5"], {}, "TensorFlow classes"),
-        (["x/tf_model-00001-of-00002.h5"], {}, "TensorFlow classes"),
-        (["flax_model.msgpack"], {}, "Flax classes"),
-        (["tf_model.h5", "flax_model.msgpack"], {}, "TensorFlow and Flax classes"),
-        (["tf_model.h5", "pytorch_model.bin"], {}, "current"),
-        (["tf_model.h5", "model.safetensors"], {}, "current"),
-        (["tf_model.h5", "model.onnx"], {}, "current"),
-        (["flax_model.msgpack", "model.gguf"], {}, "current"),
-        (["params.msgpack"], {"library_name": "flax"}, "current"),
-        (["model.ckpt.index", "model.ckpt.meta"], {}, "TensorFlow 1"),
-        (["frozen_inference_graph.pb"], {}, "TensorFlow 1"),
-        (["ckpt-1.index", "ckpt-1.data-00000-of-00001"], {}, "current"),
-        (["saved_model.pb", "frozen_graph.pb"], {}, "current"),
-        (["saved_model.pb"], {"library_name": "keras"}, "Keras SavedModel"),
-        (["saved_model.pb", "model.keras"], {"library_name": "keras"}, "current"),
-        (["saved_model.pb"], {}, "current"),
-        (["model.h5"], {"tags": ["tf-keras"]}, "Keras 2"),
-        (["model.h5"], {"tags": ["keras"]}, "current"),
-        (["saved_model.pb"], {"tags": None}, "(unknown)"),
-        (["model.h5"], {"tags": None}, "(unknown)"),
-        (["tf_model.h5"], {"tags": None}, "TensorFlow classes"),
-        (["frozen_graph.pb"], {"tags": None}, "TensorFlow 1"),
-        (["weights.bin"], {}, "(unknown)"),
-        (["config.json"], {}, "no weights"),
-        (None, {"tags": ["tf"], "library_name": "transformers"}, "TensorFlow classes"),
-        (None, {"tags": ["tf", "transformers"]}, "TensorFlow classes"),
-        (None, {"tags": ["tf", "jax"], "library_name": "transformers"},
-         "TensorFlow and Flax classes"),
-        (None, {"tags": ["tf", "pytorch"], "library_name": "transformers"}, "current"),
-        (None, {"tags": ["tf"], "library_name": "keras"}, "(unknown)"),
-        (None, {"tags": ["jax"], "library_name": "scenic"}, "current"),
-        (None, {"tags": ["jax"]}, "(unknown)"),
-        (None, {"tags": []}, "(unknown)"),
-    ],
-    ids=str,
-)  # fmt: skip
-def test_orphan_class_follows_files_and_tags(run_query, files, fields, expected):
-    rows = run_query([model("ann/a", 3, files=files) | fields], "orphans")
+ORPHAN_CLASSES = [
+    (["tf_model.h5"], {}, "TensorFlow classes"),
+    (["x/tf_model-00001-of-00002.h5"], {}, "TensorFlow classes"),
+    (["flax_model.msgpack"], {}, "Flax classes"),
+    (["tf_model.h5", "flax_model.msgpack"], {}, "TensorFlow and Flax classes"),
+    (["tf_model.h5", "pytorch_model.bin"], {}, "current"),
+    (["tf_model.h5", "model.safetensors"], {}, "current"),
+    (["tf_model.h5", "model.onnx"], {}, "current"),
+    (["flax_model.msgpack", "model.gguf"], {}, "current"),
+    (["params.msgpack"], {"library_name": "flax"}, "current"),
+    (["model.ckpt.index", "model.ckpt.meta"], {}, "TensorFlow 1"),
+    (["frozen_inference_graph.pb"], {}, "TensorFlow 1"),
+    (["ckpt-1.index", "ckpt-1.data-00000-of-00001"], {}, "current"),
+    (["saved_model.pb", "frozen_graph.pb"], {}, "current"),
+    (["saved_model.pb"], {"library_name": "keras"}, "Keras SavedModel"),
+    (["saved_model.pb", "model.keras"], {"library_name": "keras"}, "current"),
+    (["saved_model.pb"], {}, "current"),
+    (["model.h5"], {"tags": ["tf-keras"]}, "Keras 2"),
+    (["model.h5"], {"tags": ["keras"]}, "current"),
+    (["saved_model.pb"], {"tags": None}, "(unknown)"),
+    (["model.h5"], {"tags": None}, "(unknown)"),
+    (["tf_model.h5"], {"tags": None}, "TensorFlow classes"),
+    (["frozen_graph.pb"], {"tags": None}, "TensorFlow 1"),
+    (["weights.bin"], {}, "(unknown)"),
+    (["config.json"], {}, "no weights"),
+    (None, {"tags": ["tf"], "library_name": "transformers"}, "TensorFlow classes"),
+    (None, {"tags": ["tf", "transformers"]}, "TensorFlow classes"),
+    (None, {"tags": ["tf", "jax"], "library_name": "transformers"},
+     "TensorFlow and Flax classes"),
+    (None, {"tags": ["tf", "pytorch"], "library_name": "transformers"}, "current"),
+    (None, {"tags": ["tf"], "library_name": "keras"}, "(unknown)"),
+    (None, {"tags": ["jax"], "library_name": "scenic"}, "current"),
+    (None, {"tags": ["jax"]}, "(unknown)"),
+    (None, {"tags": []}, "(unknown)"),
+]  # fmt: skip
+ORPHAN_MODELS = [
+    model(f"ann/{n}", 3, files=files) | fields
+    for n, (files, fields, _) in enumerate(ORPHAN_CLASSES)
+]
+
+
+@pytest.mark.parametrize("number", range(len(ORPHAN_CLASSES)), ids=lambda n: str(ORPHAN_CLASSES[n]))
+def test_orphan_class_follows_files_and_tags(run_query, number):
+    rows = run_query(ORPHAN_MODELS, "orphans", alone=f"ann/{number}")
+    *_, expected = ORPHAN_CLASSES[number]
     assert {name: row["numerator"] for name, row in rows.items()} == {expected: 1}
     assert {row["coverage"] for row in rows.values()} == {float(expected != "(unknown)")}
 
@@ -237,9 +241,10 @@ MOST = 2**63 - 1  # downloads of one model: the largest number that a snapshot h
 COUNTING = [name for name in list_queries() if "downloads" in load(name).sql]
 
 
-@pytest.mark.parametrize("name", COUNTING)
-def test_sums_of_downloads_have_no_bound(tmp_path, name):
-    """Three models have more than 64 bits together, with every parameter that counts them."""
+@pytest.fixture(scope="module")
+def most_downloaded(tmp_path_factory):
+    """Two snapshots of three models, which have more downloads together than 64 bits hold."""
+    db = tmp_path_factory.mktemp("most") / "h.duckdb"
     models = [
         model(
             f"ann/{n}", MOST, files=["tf_model.h5"], library_name="transformers", likes=MOST,
@@ -249,19 +254,22 @@ def test_sums_of_downloads_have_no_bound(tmp_path, name):
         for n in (1, 2, 3)
     ]  # fmt: skip
     for day in (1, 2):
-        ingest_models(
-            tmp_path / "h.duckdb", models, day=datetime(2024, 7, day, tzinfo=UTC), complete=True
-        )
+        ingest_models(db, models, day=datetime(2024, 7, day, tzinfo=UTC), complete=True)
+    with Store.open(db) as store:
+        yield SnapshotView.latest(store)
+
+
+@pytest.mark.parametrize("name", COUNTING)
+def test_sums_of_downloads_have_no_bound(most_downloaded, name):
+    """With every parameter that counts them."""
     query = load(name)
     allowed = {parameter.name: parameter.values for parameter in query.parameters}
-    with Store.open(tmp_path / "h.duckdb") as store:
-        view = SnapshotView.latest(store)
-        for weight in allowed.get("weight", ("",)):
-            for per in allowed.get("per", ("",)):
-                given = {"weight": weight, "per": per, "earlier": 1, "later": 2, "model": "ann/1"}
-                rows = view.run(
-                    name, {key: given[key] for key in given.keys() & allowed if given[key]}
-                )
-                if weight not in ("", "models", "authors"):
-                    totals = {row["denominator"] for row in rows if "denominator" in row}
-                    assert not totals or max(filter(None, totals)) in (2 * MOST, 3 * MOST)
+    for weight in allowed.get("weight", ("",)):
+        for per in allowed.get("per", ("",)):
+            given = {"weight": weight, "per": per, "earlier": 1, "later": 2, "model": "ann/1"}
+            rows = most_downloaded.run(
+                name, {key: given[key] for key in given.keys() & allowed if given[key]}
+            )
+            if weight not in ("", "models", "authors"):
+                totals = {row["denominator"] for row in rows if "denominator" in row}
+                assert not totals or max(filter(None, totals)) in (2 * MOST, 3 * MOST)
