@@ -13,7 +13,8 @@ from hfscan.choices import TABLES
 from hfscan.errors import NotFoundError, StorageError
 from hfscan.export import manifest
 from hfscan.figures import Flag, SnapshotView, find_flags
-from hfscan.fs import hold_lock, translate_os_errors
+from hfscan.fs import translate_os_errors
+from hfscan.locks import hold_lock
 from hfscan.objectid import FIRST_DATED_YEAR
 from hfscan.report import Report, ReportRequest, build, render_text
 from hfscan.sql import literal

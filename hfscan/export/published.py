@@ -17,9 +17,10 @@ from hfscan.errors import HubUnreachableError, ImportFileError, InvalidRequestEr
 from hfscan.export import manifest
 from hfscan.export.load import load
 from hfscan.frameworks import fingerprint
-from hfscan.fs import hold_lock, translate_os_errors
+from hfscan.fs import translate_os_errors
 from hfscan.hub.datasets import HubDataset, find_endpoint_token
 from hfscan.hub.endpoint import sanitize_hub_text
+from hfscan.locks import hold_lock
 from hfscan.store import Store
 from hfscan.store.schema import SCHEMA_VERSION
 

@@ -18,7 +18,7 @@ from urllib.parse import quote, unquote, urlsplit
 import msgspec
 
 from hfscan.errors import HubUnreachableError, InvalidResponseError
-from hfscan.fs import acquire_lock, append_line, read_lines, translate_os_errors
+from hfscan.fs import append_line, read_lines, translate_os_errors
 from hfscan.hub.client import (
     ClientOptions,
     HubClient,
@@ -31,6 +31,7 @@ from hfscan.hub.endpoint import sanitize_hub_text
 from hfscan.hub.page import decompress
 from hfscan.hub.progress import Progress, ProgressReporter
 from hfscan.hub.retry import RetryPolicy, TransientError
+from hfscan.locks import acquire_lock
 from hfscan.scope import CreationDate
 from hfscan.text import sanitize
 

@@ -18,18 +18,17 @@ import msgspec
 
 from hfscan.errors import StorageError
 from hfscan.fs import (
-    acquire_lock,
     add_checksum,
     append_line,
     atomic_write,
     read_lines,
-    remove_lock,
     strip_checksum,
     translate_os_errors,
 )
 from hfscan.hub.cursor import SavedCursor, read_cursor
 from hfscan.hub.page import Page
 from hfscan.hub.plan import CrawlManifest
+from hfscan.locks import acquire_lock, remove_lock
 from hfscan.scope import Scope
 
 _FORMAT = 6

@@ -14,7 +14,8 @@ import httpx
 
 from hfscan._logging import LOGGER
 from hfscan.errors import SetupError, StorageError
-from hfscan.fs import hold_lock, translate_os_errors
+from hfscan.fs import translate_os_errors
+from hfscan.locks import hold_lock
 from hfscan.parity.environments import (
     RECORD,
     Device,

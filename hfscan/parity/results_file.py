@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from hfscan.errors import InvalidRequestError
-from hfscan.fs import hold_lock, sync, translate_os_errors
+from hfscan.fs import sync, translate_os_errors
+from hfscan.locks import hold_lock
 from hfscan.parity.result import Result, Verdict
 from hfscan.text import encode_json
 

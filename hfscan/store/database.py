@@ -12,8 +12,9 @@ import duckdb
 from hfscan._version import __version__
 from hfscan.errors import DB, DatabaseError
 from hfscan.frameworks import is_current, reclassify
-from hfscan.fs import NAME_DATABASE, hold_lock
+from hfscan.fs import NAME_DATABASE
 from hfscan.interrupt import register
+from hfscan.locks import hold_lock
 from hfscan.paths import follow_link
 from hfscan.sql import identifier, literal
 from hfscan.store.duckdb_errors import explain, is_locked, translate_errors

@@ -19,8 +19,9 @@ from hfscan.figures import (
     SnapshotView,
     describe_drops,
 )
-from hfscan.fs import hold_lock, translate_os_errors
+from hfscan.fs import translate_os_errors
 from hfscan.hub import ClientOptions, Progress
+from hfscan.locks import hold_lock
 from hfscan.report import ReportRequest, build, build_database_report, format_percent, write_folder
 from hfscan.report.format import DEFINITION_LABELS
 from hfscan.scope import Scope

@@ -11,7 +11,7 @@ from processes import run_parity
 from testhub import FakeHub, Population
 
 from hfscan.errors import StorageError
-from hfscan.fs import hold_lock
+from hfscan.locks import hold_lock
 from hfscan.parity.results_file import Entry, ResultsFile
 
 OPTIONS = ("--format", "json", "--backends", "pytorch")

@@ -7,14 +7,14 @@ import sys
 import pytest
 from processes import start_hfscan
 
-from hfscan.fs import hold_lock
+from hfscan.locks import hold_lock
 from hfscan.paths import cursors_file, journal_dir
 from hfscan.store import Store, list_snapshots
 
 HOLDER = """
 import sys
 from pathlib import Path
-from hfscan.fs import hold_lock
+from hfscan.locks import hold_lock
 from hfscan.paths import cursors_file, journal_dir
 with hold_lock(Path(sys.argv[1]), "choose another"):
     print("held", flush=True)
