@@ -94,6 +94,7 @@ def masks_sql(table: str, *, has_files: bool = True) -> str:
         f"*, {_add_fallback(known, 'weights', '_weights_with_parents')} AS weights_mask",
         "*, coalesce(tag_mask, 0) | coalesce(weights_mask, 0) AS _file_or_tag_mask",
         f"*, {', '.join(_loadable_bounds(known))}, {best} AS _best",
+        f"*, {', '.join(_release_bounds(known))}",
         f"* REPLACE ({', '.join(f'{_add_parents(known, name)} AS {name}' for name in bounds)})",
         f"*, {', '.join(_loadable_masks(known))}, "
         f"{_add_parents(known, '_best')} AS _best_with_parents",
@@ -201,16 +202,26 @@ def _add_fallback(known: Taxonomy, definition: Definition, mask: str) -> str:
     return f"{mask} | CASE WHEN {mask} & {named} = 0 THEN {rules} ELSE 0 END"
 
 
-def _loadable_bounds(known: Taxonomy) -> Iterator[str]:
-    """Yield SQL for what is certainly loadable with each release, and what may be."""
+def _loadable_bounds(known: Taxonomy, release: int | None = None) -> Iterator[str]:
+    """Yield SQL for what is certainly loadable with every release, and what may be.
+
+    With one `release`: for what it adds to these.
+    """
+    for name, certain in (("_least", True), ("_most", False)):
+        rules = (
+            _rule(known, number, rule, "_file_or_tag_mask", certain=certain)
+            for number, rule in enumerate(known.rules)
+            if "loadable" in rule.definitions and rule.transformers == release
+        )
+        if release is None:
+            yield f"{unite(['_file_or_tag_mask', *rules])} AS {name}"
+        else:
+            yield f"{unite([name, *rules])} AS {name}_{release}"
+
+
+def _release_bounds(known: Taxonomy) -> Iterator[str]:
     for release in known.releases:
-        for name, certain in (("least", True), ("most", False)):
-            rules = (
-                _rule(known, number, rule, "_file_or_tag_mask", certain=certain)
-                for number, rule in enumerate(known.rules)
-                if "loadable" in rule.definitions and rule.transformers in (None, release)
-            )
-            yield f"{unite(['_file_or_tag_mask', *rules])} AS _{name}_{release}"
+        yield from _loadable_bounds(known, release)
 
 
 def _loadable_masks(known: Taxonomy) -> Iterator[str]:
@@ -239,17 +250,17 @@ def _rules(
 
 def _rule(known: Taxonomy, number: int, rule: Rule, formats: str, *, certain: bool = True) -> str:
     """Return SQL for what a rule adds; not `certain`: what it might, if more were known."""
-    is_unknown = "false" if certain else "NOT _has_files"
+    bit, or_unknown = 1 << number, "" if certain else "NOT _has_files OR "
     conditions = {
         f"{formats} & {known.bits(rule.formats)} <> 0": rule.formats,
-        f"_library_rules >> {number} & 1 = 1": rule.libraries,
-        f"_tag_rules >> {number} & 1 = 1": rule.tags,
-        f"_no_tag_rules >> {number} & 1 = 0": rule.unless_tags,
-        f"({is_unknown} OR _file_rules >> {number} & 1 = 1)": rule.files,
-        f"({is_unknown} OR _with_rules >> {number} & 1 = 1)": rule.with_files,
-        f"(NOT _has_files OR _known_rules >> {number} & 1 = 1)": rule.files_if_known,
-        f"coalesce(_no_rules >> {number} & 1, 0) = 0": rule.unless_files,
-        f"_name_rules >> {number} & 1 = 0": rule.uncertain_names if certain else (),
+        f"_library_rules & {bit} <> 0": rule.libraries,
+        f"_tag_rules & {bit} <> 0": rule.tags,
+        f"_no_tag_rules & {bit} = 0": rule.unless_tags,
+        f"({or_unknown}_file_rules & {bit} <> 0)": rule.files,
+        f"({or_unknown}_with_rules & {bit} <> 0)": rule.with_files,
+        f"(NOT _has_files OR _known_rules & {bit} <> 0)": rule.files_if_known,
+        f"coalesce(_no_rules & {bit}, 0) = 0": rule.unless_files,
+        f"_name_rules & {bit} = 0": rule.uncertain_names if certain else (),
         "_has_classes": rule.has_architectures,
         _has_class(known, rule.architecture, certain=certain): rule.architecture,
     }
@@ -271,8 +282,8 @@ def _has_class(known: Taxonomy, framework: str | None, *, certain: bool) -> str:
     mask = sum(1 << number for number in heads)
     has_head = f"_type_heads & _task_heads & {mask} <> 0"
     if not certain:
-        has_head = f"({has_head} OR _task_heads = 0 AND _types >> {index} & 1 = 1)"
-    return f"CASE WHEN _has_classes THEN _classes >> {index} & 1 = 1 ELSE {has_head} END"
+        has_head = f"({has_head} OR _task_heads = 0 AND _types & {1 << index} <> 0)"
+    return f"CASE WHEN _has_classes THEN _classes & {1 << index} <> 0 ELSE {has_head} END"
 
 
 def _heads(known: Taxonomy) -> list[tuple[str, Mapping[str, list[str]]]]:

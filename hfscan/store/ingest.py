@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import duckdb
 
@@ -142,17 +141,20 @@ def _insert_staged(
 
     The snapshot is stored as incomplete if an excluded row cannot be attributed to a model.
     """
-    store.execute(  # of an update: the models of its base that it did not fetch
-        "CREATE OR REPLACE TEMP VIEW carried AS "
-        f"SELECT {', '.join(_stored_columns(store))}, _id IS NOT NULL AS has_id "
-        f"FROM models_in({new_snapshot.base or 0}) ANTI JOIN staged USING (key)"
-    )
+    base = new_snapshot.base
+    if base is not None:  # an update: the models of its base that it did not fetch
+        store.execute(
+            "CREATE OR REPLACE TEMP VIEW carried AS "
+            f"SELECT {', '.join(_stored_columns(store))}, _id IS NOT NULL AS has_id "
+            f"FROM models_in({base}) ANTI JOIN staged USING (key)"
+        )
     unknown_keys = count_unknown_keys(store)
-    unreadable = _count_unreadable(store, None, "maybe_private", "private")
-    excluded: dict[str, Any] = {
-        reason: staging.exclude(f"SELECT row FROM staged WHERE {condition}")
-        for reason, condition in _EXCLUDED.items()
-    }
+    excluded = _count_excluded(store)
+    unreadable = []
+    if excluded["maybe_private"]:
+        unreadable = _count_unreadable(store, None, "maybe_private", "private")
+    if any(excluded.values()):
+        staging.exclude(f"SELECT row FROM staged WHERE {' OR '.join(_EXCLUDED.values())}")
     duplicates, _ = _deduplicate(store, staging, "key", _BY_DATE)
     shared_ids, shared_id = _deduplicate(store, staging, "id", _BY_OBJECT_ID)
     (models_read,) = store.fetch_one("SELECT count(*) FROM staged")
@@ -160,13 +162,15 @@ def _insert_staged(
     lost += conversion.oversized + conversion.damaged
     if conversion.partial or (new_snapshot.complete and lost):
         new_snapshot = replace(new_snapshot, complete=False)
-    unreadable += _count_unreadable(store, new_snapshot.base)
-    snapshot, models = _add_snapshot(store, staging, new_snapshot, digest, unreadable)
-    store.execute("DROP VIEW carried")
+    unreadable += _count_unreadable(store, base)
+    carried_over = 0 if base is None else store.fetch_one("SELECT count(*) FROM carried")[0]
+    models = models_read + carried_over
+    snapshot = _add_snapshot(store, staging, new_snapshot, digest, models, unreadable)
+    store.execute("DROP VIEW IF EXISTS carried")
     return Ingested(
         snapshot,
         models,
-        **excluded,
+        **excluded,  # type: ignore[arg-type]
         duplicates=duplicates,
         unknown_keys=unknown_keys,
         unreadable=unreadable,
@@ -175,8 +179,15 @@ def _insert_staged(
         shared_ids=shared_ids,
         shared_id=shared_id,
         partial=conversion.partial,
-        carried_over=models - models_read,
+        carried_over=carried_over,
     )
+
+
+def _count_excluded(store: Store) -> dict[str, int]:
+    """Return how many staged rows each reason of _EXCLUDED excludes: the first one that applies."""
+    cases = " ".join(f"WHEN {condition} THEN '{name}'" for name, condition in _EXCLUDED.items())
+    counts = store.execute(f"SELECT CASE {cases} END, count(*) FROM staged GROUP BY 1").fetchall()
+    return dict.fromkeys(_EXCLUDED, 0) | {reason: rows for reason, rows in counts if reason}
 
 
 def _deduplicate(store: Store, staging: Staging, column: str, order: str) -> tuple[int, str | None]:
@@ -201,15 +212,15 @@ def _add_snapshot(
     staging: Staging,
     new_snapshot: NewSnapshot,
     digest: str,
+    models: int,
     unreadable: Sequence[Unreadable],
-) -> tuple[int, int]:
-    """Insert a snapshot of the rows staged and carried; return its id and its number of models."""
+) -> int:
+    """Insert a snapshot of the rows staged and carried, which are `models`; return its id."""
+    base = new_snapshot.base
     columns = _stored_columns(store)
-    (models,) = store.fetch_one(
-        "SELECT (SELECT count(*) FROM staged) + (SELECT count(*) FROM carried)"
-    )
     present = _COMPUTED | store.list_filled_columns("staged", columns)
-    if others := [name for name in columns if name not in present]:
+    others = [name for name in columns if name not in present]
+    if others and base is not None:
         present |= store.list_filled_columns("carried", others)
     missing_columns = [name for name in columns if name not in present]
     scope = {
@@ -225,7 +236,6 @@ def _add_snapshot(
     }
     observed_to = to_utc_naive(new_snapshot.observed_to, truncate=True)
     position = history.allocate_position(store, scope, observed_to)
-    base = new_snapshot.base
     only_touched = base is not None and history.find_touched_models(store, position, base)
     if only_touched:  # intervals of the other models go on
         keys = (
@@ -248,7 +258,7 @@ def _add_snapshot(
         "complete": new_snapshot.complete,
         "models": models,
         "requests": new_snapshot.requests,
-        "base": new_snapshot.base,
+        "base": base,
         "recorded_at": to_utc_naive(datetime.now(UTC), truncate=True),
         "digest": digest,
         "unreadable": [dataclasses.asdict(column) for column in unreadable],
@@ -260,7 +270,7 @@ def _add_snapshot(
         "RETURNING id",
         list(row.values()),
     )
-    return snapshot, models
+    return int(snapshot)
 
 
 def _stored_columns(store: Store) -> list[str]:
@@ -277,6 +287,7 @@ def _count_unreadable(
     `only`: just for this column. For models carried over, the example is that of the snapshot
     `base`.
     """
+    carried = "" if base is None else "UNION ALL SELECT unreadable, NULL FROM carried"
     counts = store.execute(
         f"""
         WITH earlier AS (
@@ -286,7 +297,7 @@ def _count_unreadable(
             SELECT unnest(unreadable) AS field, unnest(examples) AS example
             FROM (
                 SELECT unreadable, examples FROM staged WHERE {condition}
-                UNION ALL SELECT unreadable, NULL FROM carried
+                {carried}
             )
             WHERE unreadable IS NOT NULL
         )
