@@ -12,8 +12,8 @@ import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
-from typing import Any, TextIO
+from functools import cache, cached_property
+from typing import TYPE_CHECKING, Any, TextIO
 
 from hfscan._version import __version__
 from hfscan.figures import load
@@ -43,6 +43,9 @@ from hfscan.report.undated import list_undated_highlights
 from hfscan.report.writers import csv_
 from hfscan.store import Snapshot
 from hfscan.text import end_sentence, sanitize
+
+if TYPE_CHECKING:
+    from jinja2 import Template
 
 
 def write(report: Report, out: TextIO) -> None:
@@ -111,6 +114,19 @@ def render_page(template: str, trusted: Mapping[str, str], **values: object) -> 
     `trusted`: hfscan's own style and scripts, which the page's policy allows by their hashes. All
     other text is escaped.
     """
+    from markupsafe import Markup  # noqa: PLC0415 - only this format needs it
+
+    return load_template(template).render(
+        **values,
+        **{name: Markup(text) for name, text in trusted.items()},  # noqa: S704 - hfscan's own files
+        **{f"{name}_hash": _hash(text) for name, text in trusted.items()},
+        version=__version__,
+    )
+
+
+@cache
+def load_template(name: str) -> "Template":
+    """Return a template of reports/page/, compiled once."""
     # only this format needs it
     from jinja2 import Environment, FileSystemLoader, StrictUndefined  # noqa: PLC0415
     from markupsafe import Markup  # noqa: PLC0415
@@ -123,12 +139,7 @@ def render_page(template: str, trusted: Mapping[str, str], **values: object) -> 
         lstrip_blocks=True,
     )
     environment.filters |= {"sanitize": sanitize, "nowrap": _nowrap, "markup": Markup}
-    return environment.get_template(template).render(
-        **values,
-        **{name: Markup(text) for name, text in trusted.items()},  # noqa: S704 - hfscan's own files
-        **{f"{name}_hash": _hash(text) for name, text in trusted.items()},
-        version=__version__,
-    )
+    return environment.get_template(name)
 
 
 _BESIDE_TEXT = 105  # characters of a table
