@@ -64,14 +64,23 @@ GLOBS = [
 is of a folder, and what it says: the key of a framework, the field and number of a rule, or None
 where it is of no weights."""
 PARTS = frozenset(part for parts, _, _ in GLOBS for part in parts)
-MATCHERS = {part: re.compile(translate(part)).match for part in PARTS if set(part) & set("*?[")}
-"""Part with wildcards -> the function that matches it."""
+MATCHERS: dict[str, dict] = {}
+"""The last character of parts with wildcards, empty if it is one -> part -> what matches it."""
+for part in PARTS:
+    if set(part) & set("*?["):
+        end = "" if part[-1] in "*?]" else part[-1]
+        MATCHERS.setdefault(end, {})[part] = re.compile(translate(part)).match
 
 
 @cache
 def match_part(part: str) -> frozenset:
     """The parts of globs that fit this part of a path."""
-    fitting = [glob_part for glob_part, match in MATCHERS.items() if match(part)]
+    fitting = [
+        glob_part
+        for end in {"", part[-1:]}
+        for glob_part, match in MATCHERS.get(end, {}).items()
+        if match(part)
+    ]
     return PARTS.intersection([part, *fitting])
 
 
