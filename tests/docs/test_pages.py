@@ -27,6 +27,7 @@ HAS_FRAMEWORKS = all(map(importlib.util.find_spec, ("torch", "tensorflow", "flax
 REQUIREMENTS = {
     "install": (sys.platform != "win32", """(
         unset PYTHONPATH; unset -f hfscan
+        export PIP_NO_COMPILE=false  # to pip this means --no-compile
         pip() { command pip --quiet "$@"; }; python3() { command python3 "$@"; }
         cp -R "$ROOT"/{hfscan,queries,reports,pyproject.toml,README.md,LICENSE} .
         %s
