@@ -4,12 +4,14 @@ import json
 import os
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
 import pytest
-from dumps import encode_lines
+from dumps import encode_lines, ingest_models
 from processes import run_hfscan
+from testhub import Population
 
 from hfscan.figures import SnapshotView
 from hfscan.store import Store, list_snapshots
@@ -56,10 +58,21 @@ def old_duckdb(request) -> Path:
     return folder
 
 
-def test_older_duckdb_returns_the_same(recorded_db, old_duckdb):
+@pytest.fixture(scope="module")
+def db(tmp_path_factory) -> Path:
+    """Two complete snapshots of invented models; the second lacks some of the first."""
+    path = tmp_path_factory.mktemp("clients") / "h.duckdb"
+    models = list(Population.synthetic(300, seed=1))
+    for number in (0, 1):
+        day = datetime(2026, 1, 1 + number, tzinfo=UTC)
+        ingest_models(path, models[20 * number :], day=day, complete=True)
+    return path
+
+
+def test_older_duckdb_returns_the_same(db, old_duckdb):
     def run_script(**variables):
         process = subprocess.run(
-            [sys.executable, "-c", SCRIPT, recorded_db],
+            [sys.executable, "-c", SCRIPT, db],
             env=os.environ | variables,
             capture_output=True,
             text=True,
@@ -72,12 +85,13 @@ def test_older_duckdb_returns_the_same(recorded_db, old_duckdb):
     assert older_results.pop("version").startswith(OLDEST)
     assert current_results.pop("version") == duckdb.__version__
     assert older_results == current_results
-    assert older_results["census"][0][0] > 0
+    assert older_results["census"] == [[280, 280]]
+    assert older_results["views"]["removed_models"] == 20
 
 
-def test_view_census_is_the_newest_snapshot(recorded_db):
+def test_view_census_is_the_newest_snapshot(db):
     """As the temporary view that hfscan queries, it holds all models."""
-    with Store.open(recorded_db) as store:
+    with Store.open(db) as store:
         execute = store.execute
         file_rows = execute("SELECT snapshot, count(*) FROM census GROUP BY 1").fetchall()
         view = SnapshotView.latest(store)
@@ -85,7 +99,7 @@ def test_view_census_is_the_newest_snapshot(recorded_db):
         first_view = SnapshotView.latest(store, snapshot=1).bind_census()  # shadows the file's view
         snapshots = first_view.execute("SELECT DISTINCT snapshot FROM census").fetchall()
         assert snapshots == [(1,)]
-    with duckdb.connect(recorded_db, read_only=True) as connection:
+    with duckdb.connect(db, read_only=True) as connection:
         rows = connection.execute("SELECT snapshot, count(*) FROM census GROUP BY 1").fetchall()
         assert rows == file_rows
 

@@ -1,6 +1,7 @@
 """Parquet columns in the API's own types are read as the same models in JSON are."""
 
 from datetime import UTC, datetime
+from functools import cache
 
 import duckdb
 import pytest
@@ -67,16 +68,18 @@ OTHER_TYPES = {
 """Column -> the same values in types that dumps use, too."""
 
 
-@pytest.fixture
-def read_both(tmp_path):
+@pytest.fixture(scope="module")
+def read_both(tmp_path_factory):
     """Return a function that imports a query as Parquet and as JSON: rows, counts of each."""
 
+    @cache
     def read(sql):
         results = []
+        folder = tmp_path_factory.mktemp("both")
         for form in ("parquet", "json"):
-            file = tmp_path / f"dump.{form}"
+            file = folder / f"dump.{form}"
             duckdb.connect().execute(f"COPY ({sql}) TO '{file}' (FORMAT {form})")
-            with Store.open(tmp_path / f"{form}.duckdb", write=True) as store:
+            with Store.open(folder / f"{form}.duckdb", write=True) as store:
                 ingested = ingest(store, file, day=DAY)
                 rows = store.execute("FROM models_in(1) ORDER BY id, key").fetchall()
             counts = (ingested.private, ingested.missing_id, ingested.duplicates)
@@ -109,7 +112,7 @@ def test_other_types_equal_typed_columns(read_both, column):
         f'SELECT * REPLACE ({OTHER_TYPES[column]} AS "{column}") FROM ({MODELS})'
     )
     assert other == parsed
-    if column not in ("gated", "tags", "downloads", "safetensors"):
+    if column not in ("gated", "tags", "baseModels"):  # these forms hold less
         assert other[0] == read_both(MODELS)[0][0]
 
 
