@@ -48,17 +48,18 @@ def hub(server):
 
 @pytest.fixture(scope="module")
 def first_publication(server, tmp_path_factory):
-    """The dataset and the machine's folder after the first snapshot."""
+    """The dataset and the machine's folder after the first snapshot, and what the run returned."""
     server.datasets.clear()
     work = tmp_path_factory.mktemp("first") / "one"
-    run_update(DatasetTarget(HubDataset("census", endpoint=server.url, token=TOKEN), work), server)
-    return deepcopy(server.datasets["ann/census"]), work
+    target = DatasetTarget(HubDataset("census", endpoint=server.url, token=TOKEN), work)
+    returned = run_update(target, server)
+    return deepcopy(server.datasets["ann/census"]), work, returned
 
 
 @pytest.fixture
 def published_hub(first_publication, hub, tmp_path):
     """The Hub with the first snapshot, published by machine "one"."""
-    dataset, work = first_publication
+    dataset, work, _ = first_publication
     hub.datasets["ann/census"] = deepcopy(dataset)
     shutil.copytree(work, tmp_path / "one")
     return hub
@@ -90,9 +91,12 @@ def read_snapshots(target):
         ]
 
 
-def test_each_day_is_one_commit_with_history(hub, create_target, skip_reports):
-    first_target, population = create_target(), hub.population
-    state, new = run_update(first_target, hub)
+def test_each_day_is_one_commit_with_history(
+    published_hub, first_publication, create_target, skip_reports
+):
+    hub, first_target = published_hub, create_target("one")
+    population = hub.population
+    *_, (state, new) = first_publication
     assert new
     dataset = hub.datasets["ann/census"]
     assert dataset.commits == [state.message]
@@ -223,6 +227,15 @@ def snapshot_command(tmp_path, work: str) -> list[str]:
     return ["snapshot", "--target", "hf://datasets/census", "--work-dir", str(tmp_path / work)]
 
 
+WITHOUT_REPORTS = """
+import hfscan.export.folder, hfscan.sync.local, hfscan.cli
+hfscan.export.folder.FIRST_DATED_YEAR = 9999
+hfscan.sync.local._report = lambda run: None
+hfscan.cli.main()
+"""
+"""hfscan, but for most reports (see `skip_reports`): they take most of a run's time."""
+
+
 @pytest.mark.parametrize(
     ("kill_point", "machine"),
     [
@@ -233,11 +246,15 @@ def snapshot_command(tmp_path, work: str) -> list[str]:
 def test_killed_run_completes_when_repeated(hub, tmp_path, skip_reports, kill_point, machine):
     """`kill_point`: the process is killed after this request, or file of its folder.
 
-    `machine`: repeats the command; the killed process ran on "one".
+    `machine`: repeats the command; the killed process ran on "one". One process writes all reports.
     """
     hub.latency = 0.05
     process = start_hfscan(
-        tmp_path, *snapshot_command(tmp_path, "one"), HF_ENDPOINT=hub.url, HF_TOKEN=TOKEN
+        tmp_path,
+        *snapshot_command(tmp_path, "one"),
+        code=None if kill_point == "/lfs/" else WITHOUT_REPORTS,
+        HF_ENDPOINT=hub.url,
+        HF_TOKEN=TOKEN,
     )
     while process.poll() is None:
         is_reached = any(kill_point in request.target for request in tuple(hub.requests))

@@ -22,10 +22,16 @@ def make_environment(folder: Path, variables: dict[str, str]) -> dict[str, str]:
     return os.environ | {"HF_HOME": str(folder / "hf"), "PYTHONUTF8": "1"} | variables
 
 
-def start_hfscan(folder: Path, *arguments: object, **variables: str) -> "subprocess.Popen[str]":
-    """Start hfscan in a folder, with these environment variables in addition."""
+def start_hfscan(
+    folder: Path, *arguments: object, code: str | None = None, **variables: str
+) -> "subprocess.Popen[str]":
+    """Start hfscan in a folder, with these environment variables in addition.
+
+    `code`: Python to run instead, which calls `hfscan.cli.main`.
+    """
+    command = ["-m", "hfscan"] if code is None else ["-c", code]
     return subprocess.Popen(
-        [sys.executable, "-m", "hfscan", *map(str, arguments)],
+        [sys.executable, *command, *map(str, arguments)],
         cwd=folder,
         env=make_environment(folder, variables),
         stdout=subprocess.PIPE,
