@@ -181,21 +181,24 @@ def test_family_is_followed(history):
         assert [row["names"] for row in database.events("family:ann/base")] == [["bob/tuned"]]
 
 
-@pytest.mark.parametrize("complete", [True, None, False])
-@pytest.mark.parametrize(
-    ("name", "models"), [("family:ann/base", 3), ("family:bob/2", 3), ("bob", 2)]
-)
-def test_partial_newest_snapshot_answers_for_no_group(
-    run_cli, history, tmp_path, name, models, complete
-):
-    """The page, its table and the API count by one snapshot, the newest that lacks no part."""
+@pytest.fixture(scope="module", params=[True, None, False])
+def partial_newest(request, tmp_path_factory):
+    """A base, from day 1 on with two derivatives; the snapshot of day 2 lacks most models."""
     family = [
         model(1, "ann/base"),
         *(model(n, f"bob/{n}", tags=["base_model:ann/base"]) for n in (2, 3)),
     ]
-    path = history(
-        [*family[:1], *OTHERS], [*family, *OTHERS], family[:2], day_2={"complete": complete}
-    )
+    days = [*family[:1], *OTHERS], [*family, *OTHERS], family[:2]
+    folder = tmp_path_factory.mktemp("partial")
+    return write_history(folder, *days, day_2={"complete": request.param})
+
+
+@pytest.mark.parametrize(
+    ("name", "models"), [("family:ann/base", 3), ("family:bob/2", 3), ("bob", 2)]
+)
+def test_partial_newest_snapshot_answers_for_no_group(run_cli, partial_newest, name, models):
+    """The page, its table and the API count by one snapshot, the newest that lacks no part."""
+    path = partial_newest
     with hfscan.open_database(path) as database:
         rows = [row for row in database.history(name) if not row["is_partial"]]
         assert [row["models"] for row in rows][-1] == models
