@@ -23,18 +23,22 @@ both_have_ids AS (
     FROM snapshots WHERE id IN ($earlier, $later)
 ),
 old AS (
-    SELECT CASE WHEN (SELECT yes FROM both_have_ids) THEN _id ELSE id END AS model, downloads, downloads_all_time
-    FROM models_in($earlier)
+    SELECT
+        CASE WHEN (SELECT yes FROM both_have_ids) THEN _id ELSE coalesce(moved_to, id) END AS model,
+        CASE WHEN NOT (SELECT yes FROM both_have_ids) THEN created_at END AS created_at, downloads, downloads_all_time
+    FROM models_in($earlier) LEFT JOIN known_renames($earlier, $later) USING (id)
 ),
 new AS (
-    SELECT CASE WHEN (SELECT yes FROM both_have_ids) THEN _id ELSE id END AS model, downloads, downloads_all_time
+    SELECT
+        CASE WHEN (SELECT yes FROM both_have_ids) THEN _id ELSE id END AS model, created_at, downloads, downloads_all_time
     FROM models_in($later)
 ),
 pairs AS (
     SELECT
         new.downloads, new.downloads_all_time AS all_time, old.downloads AS downloads_before,
         old.downloads_all_time AS all_time_before
-    FROM new LEFT JOIN old USING (model)
+    FROM new LEFT JOIN old ON old.model = new.model
+        AND NOT is_recreated(old.created_at, new.created_at)  -- else another of the same name
 ),
 counted AS (
     SELECT

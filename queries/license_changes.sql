@@ -30,24 +30,25 @@ counts AS (
 ),
 new AS MATERIALIZED (
     SELECT
-        CASE WHEN by_id THEN key ELSE id END AS name, list_filter(tags, lambda tag: starts_with(tag, 'license:')) AS license, downloads,
+        CASE WHEN by_id THEN key ELSE id END AS name, CASE WHEN NOT by_id THEN created_at END AS created_at, list_filter(tags, lambda tag: starts_with(tag, 'license:')) AS license, downloads,
         series_id = old_series AND valid_from <= old_position
             AND (valid_to IS NULL OR valid_to > old_position) AS is_same_version
     FROM versions JOIN sides ON series_id = new_series JOIN counts USING (model)
     WHERE valid_from <= new_position AND (valid_to IS NULL OR valid_to > new_position)
 ),
 ended AS (
-    SELECT CASE WHEN by_id THEN key ELSE coalesce(moved_to, versions.id) END AS name, list_filter(tags, lambda tag: starts_with(tag, 'license:')) AS license
+    SELECT
+        CASE WHEN by_id THEN key ELSE coalesce(moved_to, versions.id) END AS name, created_at, list_filter(tags, lambda tag: starts_with(tag, 'license:')) AS license
     FROM versions JOIN sides ON series_id = old_series
-    LEFT JOIN (SELECT id, min(moved_to) AS moved_to FROM redirects GROUP BY id) AS moved
-        ON moved.id = versions.id AND NOT by_id AND moved.id NOT IN (SELECT name FROM new)
+    LEFT JOIN known_renames($earlier, $later) AS renamed ON renamed.id = versions.id
     WHERE valid_from <= old_position AND (valid_to IS NULL OR valid_to > old_position)
         AND (old_series <> new_series OR valid_from > new_position OR valid_to <= new_position)
 ),
 pairs AS (
     SELECT license AS before, license AS after, downloads FROM new WHERE is_same_version
     UNION ALL
-    SELECT ended.license, new.license, downloads FROM ended JOIN new USING (name) WHERE NOT is_same_version
+    SELECT ended.license, new.license, downloads FROM ended JOIN new USING (name)
+    WHERE NOT is_same_version AND NOT is_recreated(ended.created_at, new.created_at)  -- else another of the same name
 ),
 counted AS (
     SELECT licenses(before) AS before, licenses(after) AS after, sum(models) AS models, sum(downloads) AS downloads

@@ -32,7 +32,9 @@ held AS (
     SELECT
         series_id = old_series AND valid_from <= old_position AND coalesce(valid_to > old_position, true) AS by_old,
         series_id = new_series AND valid_from <= new_position AND coalesce(valid_to > new_position, true) AS by_new,
-        CASE WHEN by_old AND by_new THEN NULL WHEN NOT (SELECT yes FROM both_have_ids) THEN id WHEN has_id THEN key END AS key,
+        CASE WHEN by_old AND by_new THEN NULL WHEN NOT (SELECT yes FROM both_have_ids) THEN coalesce(moved_to, id)
+            WHEN has_id THEN key END AS key,
+        CASE WHEN by_old <> by_new AND NOT (SELECT yes FROM both_have_ids) THEN created_at END AS created_at,
         support_by_definition(
             $definition::VARCHAR, $transformers::INTEGER, tag_mask, weights_mask, loadable_4_mask, loadable_5_mask,
             best_mask, (SELECT bit_or(mask) FROM compared)
@@ -41,11 +43,11 @@ held AS (
             WHEN 'library' THEN named_or_none(library_name, 'library_name', unreadable)
             WHEN 'author' THEN coalesce(author, '(no account)')
         END AS group_name
-    FROM versions, places
+    FROM versions LEFT JOIN known_renames($earlier, $later) USING (id), places
     WHERE by_old OR by_new
 ),
 observed AS (
-    SELECT by_old, by_new, key, supported, group_name, count(*) AS models FROM held GROUP BY ALL
+    SELECT by_old, by_new, key, created_at, supported, group_name, count(*) AS models FROM held GROUP BY ALL
 ),
 pairs AS (
     SELECT
@@ -56,7 +58,8 @@ pairs AS (
         CASE WHEN removed THEN old.group_name ELSE new.group_name END AS in_group,
         coalesce(new.models, old.models) AS models
     FROM (FROM observed WHERE by_old AND NOT by_new) AS old
-    FULL JOIN (FROM observed WHERE by_new AND NOT by_old) AS new USING (key)
+    FULL JOIN (FROM observed WHERE by_new AND NOT by_old) AS new
+        ON old.key = new.key AND NOT is_recreated(old.created_at, new.created_at)  -- else another of the same name
     UNION ALL
     SELECT supported, supported, false, false, group_name, models FROM observed WHERE by_old AND by_new
 ),

@@ -157,6 +157,36 @@ def test_account_gains_loses_and_hands_over_models(run_cli, history):
     assert "models came 2 times, went away once, were renamed 2 times." in words
 
 
+def drop_id(other):
+    return {key: value for key, value in other.items() if key != "_id"}
+
+
+@pytest.mark.parametrize(
+    ("new_name", "gone", "renamed"),
+    [("ann/bert", 3, None), ("google-bert/bert-base-uncased", 2, 1)],
+)
+def test_changes_and_turnover_agree_without_ids(history, new_name, gone, renamed):
+    """ann/x is renamed unnoticed, ann/y is another model, bert-base-uncased gets an account."""
+    first, again = "2024-07-01T00:00:01.000Z", "2024-07-11T08:00:01.000Z"
+    old = [{"id": "ann/x"}, {"id": "ann/y", "createdAt": first}, {"id": "bert-base-uncased"}]
+    new = [{"id": "ann/z"}, {"id": "ann/y", "createdAt": again}, {"id": new_name}]
+    path = history([*old, *map(drop_id, OTHERS)], [*new, *OTHERS])
+    with hfscan.open_database(path) as database:
+        turnover = {row["change"]: row["numerator"] for row in database.query("turnover")}
+        changes = {row["change"]: row for row in database.query("changes")}
+        transitions = list(database.query("transitions"))
+    models = {change: row["models"] for change, row in changes.items()}
+    assert (turnover["gone"], turnover["renamed"]) == (gone, renamed)
+    assert (models["removed"], models["renamed"]) == (gone, renamed)
+    assert models["added"] == sum(
+        turnover[name] for name in ("born", "appeared", "undated", "back")
+    )
+    assert turnover["undated"] == models["added"] - 1  # it may be born meanwhile
+    assert "unknown renames count as removed and added" in changes["renamed"]["meaning"]
+    removed = [row["models"] for row in transitions if row["after"] == "(not in snapshot)"]
+    assert removed == [gone]
+
+
 def test_redirected_name_without_ids_is_a_rename(history, tmp_path):
     old, new = (
         [{"id": name, "tags": []}, *({"id": m["id"]} for m in OTHERS)] for name in ("a", "b")
@@ -278,8 +308,8 @@ def test_turnover_of_renamed_private_and_deleted_models(history):
         ]
         survival = list(database.query("survival", every=1))
     assert changes == [
-        {"born": 1, "appeared": 1, "back": 0, "gone": 2, "renamed": 1},
-        {"born": 0, "appeared": 0, "back": 1, "gone": 1, "renamed": 0},
+        {"born": 1, "appeared": 1, "undated": 0, "back": 0, "gone": 2, "renamed": 1},
+        {"born": 0, "appeared": 0, "undated": 0, "back": 1, "gone": 1, "renamed": 0},
     ]
     # c dies at the age of 1.5 days, the young one at 0.875 + 0.5; b comes back
     assert [(row["age"], row["deaths"]) for row in survival] == [(1, 0), (2, 2), (3, 0)]
@@ -290,15 +320,12 @@ def test_name_without_id_is_another_model_if_created_later(history):
     def snapshot(created):
         return [{"id": "ann/a", "createdAt": created}, *map(drop_id, OTHERS)]
 
-    def drop_id(other):
-        return {key: value for key, value in other.items() if key != "_id"}
-
     first, again = "2024-07-01T00:00:01.000Z", "2024-07-12T00:00:01.000Z"
     path = history(snapshot(first), snapshot(again), snapshot(again))
     with hfscan.open_database(path) as database:
         counts = [row["numerator"] for row in database.query("turnover")]
         events = [row["event"] for row in database.events("ann/a")]
-    assert counts == [1, 0, 0, 1, None, 0, 0, 0, 0, None]
+    assert counts == [1, 0, 0, 0, 1, None, 0, 0, 0, 0, 0, None]
     assert events == ["created", "first seen", "created"]
 
 

@@ -275,7 +275,7 @@ def _add_snapshot(
 
 def _stored_columns(store: Store) -> list[str]:
     """Return the columns of a snapshot that are read from files, not derived."""
-    columns = store.columns("FROM models_in(0)")
+    columns = store.columns("FROM models_in(NULL)")
     return [name for name in columns if name != "snapshot" and not name.endswith("_mask")]
 
 

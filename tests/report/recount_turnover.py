@@ -11,13 +11,10 @@ from math import exp
 from typing import Any, NamedTuple
 
 from evidence import classify
+from renamed_accounts import ACCOUNTS_OF_2024
 
 CUTOFF = "2022-03-02T23:29:"
-ACCOUNTS_OF_2024 = (
-    "FacebookAI Salesforce albert almanach distilbert google-bert google-t5 openai-community "
-    "transfo-xl xlnet"
-).split()
-"""The accounts that models without one got in 2024."""
+CUTOFF_DAY = datetime(2022, 3, 2)
 DAY = 86_400_000_000  # microseconds
 
 
@@ -65,10 +62,16 @@ def count_turnover(snapshots: list[Snapshot]) -> list[dict[str, int]]:
         back = added & seen
         dates = [created_at(after[key]) for key in added - back]
         born = [date for date in dates if date and date >= old.time]
+        # of a date that says only "by the cutoff", if that was later than the snapshot before
+        undated = [
+            key for key, date in zip(added - back, dates, strict=True)
+            if not date and not (after[key].get("createdAt") and old.time > CUTOFF_DAY)
+        ]  # fmt: skip
         rows.append(
             {
                 "born": len(born),
-                "appeared": len(added) - len(back) - len(born),
+                "appeared": len(added) - len(back) - len(born) - len(undated),
+                "undated": len(undated),
                 "back": len(back),
                 "gone": len(gone),
                 "renamed": len(renames),
@@ -140,7 +143,8 @@ def count_license_changes(old: Snapshot, new: Snapshot) -> dict[tuple[str, str],
     models, downloads = Counter(), Counter()
     for name, model in old.models.items():
         later = new.models.get(renames.get(name, name))
-        if later is not None:
+        dates = {created_at(model), created_at(later or {})} - {None}
+        if later is not None and len(dates) < 2:  # else another model of the same name
             models[licenses(model), licenses(later)] += 1
             downloads[licenses(model), licenses(later)] += later.get("downloads") or 0
     totals, download_totals = Counter(), Counter()

@@ -107,10 +107,9 @@ def check_turnover(store, snapshots):
         assert counts == changes
         before, after = (len(snapshots[n].models) for n in (number, number + 1))
         assert {row["denominator"] for row in part} == {before, after}
-        assert (
-            before + sum(counts[c] for c in ("born", "appeared", "back")) - counts["gone"] == after
-        )
-    assert len(rows) == 5 * len(expected)
+        added = sum(counts[change] for change in ("born", "appeared", "undated", "back"))
+        assert before + added - counts["gone"] == after
+    assert len(rows) == 6 * len(expected)
     return expected
 
 

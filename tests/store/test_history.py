@@ -10,6 +10,7 @@ from pathlib import Path
 import duckdb
 import pytest
 from dumps import encode, ingest
+from renamed_accounts import ACCOUNTS_OF_2024
 
 from hfscan.errors import ImportFileError, NotFoundError
 from hfscan.figures import load
@@ -220,12 +221,15 @@ def test_changes_between_the_recorded_censuses(recorded_db, shared_data, tmp_pat
     files = [shared_data / "hub-2022-02.jsonl.gz", shared_data / "hub-2024-07.parquet"]
     connection = duckdb.connect()
     connection.execute(
-        f"CREATE VIEW old AS SELECT modelId AS id, tags, pipeline_tag, library_name "
-        f"FROM read_json('{files[0]}')"
-    )
-    connection.execute(
         f"CREATE VIEW new AS SELECT id, tags, pipeline_tag, library_name "
         f"FROM read_parquet('{files[1]}')"
+    )
+    connection.execute(  # models without an account, by the name that they got
+        "CREATE VIEW old AS SELECT coalesce(moved, modelId) AS id, modelId AS name, "
+        f"old.tags, old.pipeline_tag, old.library_name FROM read_json('{files[0]}') AS old "
+        "LEFT JOIN (SELECT id AS moved, id.split('/') AS parts FROM new "
+        f"WHERE list_contains({ACCOUNTS_OF_2024}, parts[1])) "
+        "ON parts[2] = modelId AND modelId NOT IN (SELECT id FROM new)"
     )
 
     def count_rows(sql: str) -> int:
@@ -233,13 +237,24 @@ def test_changes_between_the_recorded_censuses(recorded_db, shared_data, tmp_pat
 
     both_days = "old JOIN new USING (id) WHERE"
     tf_before, tf_after = (f"list_contains({state}.tags, 'tf')" for state in ("old", "new"))
+    differs = {
+        part: f"old.{column} IS DISTINCT FROM new.{column}"
+        for part, column in (
+            ("tags", "tags"),
+            ("library", "library_name"),
+            ("task", "pipeline_tag"),
+        )
+    }
     expected = {
         ("kept", None): count_rows(f"{both_days} true"),
-        ("renamed", None): 0,
-        ("changed", None): count_rows(
-            f"{both_days} old.tags IS DISTINCT FROM new.tags OR old.pipeline_tag IS DISTINCT FROM "
-            "new.pipeline_tag OR old.library_name IS DISTINCT FROM new.library_name"
-        ),
+        ("renamed", None): count_rows(f"{both_days} name <> id"),
+        ("changed", None): count_rows(f"{both_days} {' OR '.join(differs.values())}"),
+        **{
+            (f"changed {part}", None): count_rows(f"{both_days} {differs[part]}")
+            for part in differs
+        },
+        ("changed files", None): None,
+        ("changed gate", None): None,
         ("removed", None): count_rows("old ANTI JOIN new USING (id)"),
         ("added", None): count_rows("new ANTI JOIN old USING (id)"),
         ("gained", "tensorflow"): count_rows(f"{both_days} NOT {tf_before} AND {tf_after}"),
@@ -256,7 +271,7 @@ def test_changes_between_the_recorded_censuses(recorded_db, shared_data, tmp_pat
         )
         # a missing name that the Hub redirects is a renamed model
         ((old_name,),) = connection.execute(
-            "SELECT min(id) FROM (FROM old ANTI JOIN new USING (id))"
+            "SELECT min(name) FROM (FROM old ANTI JOIN new USING (id))"
         ).fetchall()
         ((new_name,),) = connection.execute(
             "SELECT min(id) FROM (FROM new ANTI JOIN old USING (id))"
@@ -266,7 +281,8 @@ def test_changes_between_the_recorded_censuses(recorded_db, shared_data, tmp_pat
         )
         rows = query.run(store, parameters)
         models_by_change = {row["change"]: row["models"] for row in rows}
-        assert models_by_change["renamed"] == 1
+        assert expected["renamed", None] > 50
+        assert models_by_change["renamed"] == expected["renamed", None] + 1
         assert models_by_change["removed"] == expected["removed", None] - 1
 
 
@@ -279,14 +295,19 @@ def count_changes(before, after):
         for model, later in kept
         if model["tags"] is not None and later["tags"] is not None
     ]
+    changed = [
+        (
+            None not in (model["tags"], later["tags"]) and model["tags"] != later["tags"],
+            model["siblings"] != later["siblings"],
+        )
+        for model, later in kept
+    ]
     return {
         ("kept", None): len(kept),
         ("renamed", None): sum(model["id"] != later["id"] for model, later in kept),
-        ("changed", None): sum(
-            model["siblings"] != later["siblings"]
-            or (None not in (model["tags"], later["tags"]) and model["tags"] != later["tags"])
-            for model, later in kept
-        ),
+        ("changed", None): sum(map(any, changed)),
+        ("changed tags", None): sum(tags for tags, _ in changed),
+        ("changed files", None): sum(files for _, files in changed),
         ("removed", None): len(old.keys() - new.keys()),
         ("added", None): len(new.keys() - old.keys()),
         ("gained", "tensorflow"): tagged.count((False, True)),
@@ -308,9 +329,11 @@ def test_changes_within_a_series_are_recounted(tmp_path):
             expected = count_changes(before, after)
             parameters = {"earlier": earlier, "later": later, "frameworks": ["tensorflow"]}
             rows = load("changes").run(store, parameters)
-            assert {(row["change"], row["framework"]): row["models"] for row in rows} == expected
+            found = {(row["change"], row["framework"]): row["models"] for row in rows}
+            not_recorded = {(f"changed {part}", None): None for part in ("library", "task", "gate")}
+            assert found == expected | not_recorded
             totals += Counter(expected)
-    assert len(totals) == 7  # each change occurs
+    assert len(totals) == 9  # each change occurs
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -126,11 +126,17 @@ WHERE
     AND valid_from <= position AND (valid_to IS NULL OR valid_to > position);
 
 -- The models as one snapshot saw them: what every question is asked of. Half as fast as models_at
--- with the snapshot's series_id and position as literals.
+-- with the snapshot's series_id and position as literals. An error where there is no such snapshot.
 CREATE MACRO IF NOT EXISTS models_in(snapshot_id) AS TABLE
 SELECT snapshot_id AS snapshot, *
 FROM models_at(
-    (SELECT series_id FROM snapshots WHERE id = snapshot_id),
+    (
+        SELECT coalesce(
+            max(series_id),
+            CASE WHEN snapshot_id IS NOT NULL THEN error('There is no snapshot ' || snapshot_id || '.') END
+        )
+        FROM snapshots WHERE id = snapshot_id
+    ),
     (SELECT position FROM snapshots WHERE id = snapshot_id)
 );
 

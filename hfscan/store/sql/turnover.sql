@@ -67,6 +67,31 @@ SELECT id, moved_to FROM creation_dates WHERE moved_to IS NOT NULL
 UNION
 SELECT name, account || '/' || name FROM canonical_models();
 
+-- The models that two snapshots, of which one has no `_id`, hold under two names, as far as is known: `id` is only in
+-- the earlier one, and leads to `moved_to`, which is only in the later one.
+CREATE MACRO IF NOT EXISTS known_renames(earlier_id, later_id) AS TABLE
+WITH places AS (
+    SELECT old.series_id AS old_series, old.position AS old_position, new.series_id AS new_series, new.position AS new_position
+    FROM snapshots AS old, snapshots AS new
+    WHERE old.id = earlier_id AND new.id = later_id
+        AND list_contains(list_concat(old.missing_columns, new.missing_columns), '_id')
+),
+names AS MATERIALIZED (
+    SELECT
+        id,
+        bool_or(series_id = old_series AND valid_from <= old_position AND (valid_to IS NULL OR valid_to > old_position)) AS is_old,
+        bool_or(series_id = new_series AND valid_from <= new_position AND (valid_to IS NULL OR valid_to > new_position)) AS is_new
+    FROM versions, places
+    WHERE id IN (SELECT unnest([redirects.id, moved_to]) FROM redirects)
+    GROUP BY id
+)
+SELECT old.id, moved_to
+FROM redirects JOIN names AS old ON old.id = redirects.id JOIN names AS new ON new.id = moved_to
+WHERE old.is_old AND NOT old.is_new AND new.is_new AND NOT new.is_old
+QUALIFY
+    row_number() OVER (PARTITION BY moved_to ORDER BY old.id) = 1
+    AND row_number() OVER (PARTITION BY old.id ORDER BY moved_to) = 1;
+
 -- Each full snapshot with the next one, whose `number` the pair has. `by_id`: both have `_id`, which
 -- survives a rename.
 CREATE VIEW IF NOT EXISTS snapshot_pairs AS
