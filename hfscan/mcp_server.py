@@ -20,6 +20,7 @@ from hfscan.errors import HfscanError
 from hfscan.figures import Definition, Grouping, SnapshotView, Weight, list_queries, load
 from hfscan.figures.queries import Query
 from hfscan.figures.sql import find_query, limit_time, restrict, run_query
+from hfscan.figures.unmatched import WatchedRows, describe_unmatched
 from hfscan.store import Store
 from hfscan.text import encode_json
 
@@ -130,10 +131,13 @@ class _Tools:
             named = find_query(query, on_one_snapshot=snapshot is not None)
             result = run_query(store, view, named, parameters or {})
             most = max(1, min(limit, _MOST_ROWS))
+            watched = WatchedRows(result.columns, result.rows)
+            rows = iter(watched)
             found = [
-                dict(zip(result.columns, row, strict=True))
-                for row in itertools.islice(result.rows, most)
+                dict(zip(result.columns, row, strict=True)) for row in itertools.islice(rows, most)
             ]
+            has_more_rows = next(rows, None) is not None
+            notes = list(describe_unmatched(store, named, parameters or {}, watched))
             sources = [
                 {"id": source.id, "observed_to": source.observed_to}
                 for source in result.compared.values() or (view.snapshot,)
@@ -142,7 +146,8 @@ class _Tools:
                 "snapshot": sources[-1],
                 **({"compared_with": sources[0]} if result.compared else {}),
                 "rows": found,
-                "has_more_rows": next(result.rows, None) is not None,
+                "has_more_rows": has_more_rows,
+                **({"notes": notes} if notes else {}),
             }
 
     def explain(self, model: str, snapshot: int | None = None) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 -- title: The models of an account or family that came and went
 -- answers: Between which snapshots did an account or a family of models gain, lose or rename models?
 -- param author VARCHAR = NULL : account
--- param family VARCHAR = NULL : a model (repo id) whose family is meant
+-- param family VARCHAR = NULL : or a model (repo id) whose family is meant
+-- one of: author, family
 -- column since: time
 -- column until: time
 -- column names: names

@@ -1,7 +1,8 @@
 -- title: The models of an account or family over time
 -- answers: How many models, downloads and likes did an account or a family of models have in each snapshot?
 -- param author VARCHAR = NULL : account
--- param family VARCHAR = NULL : a model (repo id) whose family is meant
+-- param family VARCHAR = NULL : or a model (repo id) whose family is meant
+-- one of: author, family
 -- column observed_at: time
 -- chart: none
 -- A row for each snapshot that should hold all of them; is_partial: it lacks a part of the Hub's models, so that

@@ -1,7 +1,8 @@
 -- title: An account or family in short
 -- answers: How many models did an account or family have first and last, and how many came, went or were renamed between?
 -- param author VARCHAR = NULL : account
--- param family VARCHAR = NULL : a model (repo id) whose family is meant
+-- param family VARCHAR = NULL : or a model (repo id) whose family is meant
+-- one of: author, family
 -- column first_seen: day
 -- column last_seen: day
 -- column downloads_at: day

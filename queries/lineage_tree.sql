@@ -110,7 +110,10 @@ shown AS (
     FROM shown_descendants
     UNION ALL
     SELECT direction, model, steps, via, downloads, place, NULL, NULL, NULL
-    FROM ranked_ancestors WHERE steps <= $up::INTEGER
+    FROM ranked_ancestors
+    WHERE steps <= $up::INTEGER
+        -- no model, and no base of one, has an unknown name
+        AND (steps > 0 OR model IN (SELECT model FROM known) OR EXISTS (FROM ranked_descendants))
 )
 SELECT
     shown.direction, steps, shown.model, shown.via, place, siblings,

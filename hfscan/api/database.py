@@ -31,6 +31,7 @@ from hfscan.figures import (
 from hfscan.figures.queries import is_query_name
 from hfscan.figures.sql import find_query, restrict, run_query
 from hfscan.figures.trend import Per, choose_definitions, compute_exclusivity_trend, list_measures
+from hfscan.figures.unmatched import WatchedRows, describe_empty, describe_unmatched
 from hfscan.frameworks import DEFAULT_DEFINITION, Definition, taxonomy
 from hfscan.report import ReportRequest, build_claims_report, build_report
 from hfscan.report.lineage import LineageTree
@@ -280,7 +281,8 @@ class Database:
         `name`: or one read-only SQL statement, as `hfscan query`; dates in its rows are text. It
         reads no files, and takes at most half of the machine's memory, or 4 GiB.
         `per_snapshot`: over each snapshot of the entire Hub, oldest first; rows also have
-        `snapshot`, `observed_at` and `flags`. Raises InvalidRequestError on an unknown query, and
+        `snapshot`, `observed_at` and `flags`. `notes` of the rows say that nothing matches the
+        parameters. Raises InvalidRequestError on an unknown query, and
         where the SQL is wrong.
         """
         if per_snapshot and snapshot is not None:
@@ -296,9 +298,12 @@ class Database:
                 return Records(rows, result.columns)
         columns = view.list_columns(name, parameters)
         if per_snapshot:
-            found = run_per_snapshot(self._store, named, parameters)
-            return Records(found, ["snapshot", "observed_at", "flags", *columns])
-        return Records(view.run(name, parameters), columns)
+            over = list(run_per_snapshot(self._store, named, parameters))
+            notes = [describe_empty(parameters)] if WatchedRows.read(over).is_empty else []
+            return Records(over, ["snapshot", "observed_at", "flags", *columns], notes)
+        found = view.run(name, parameters)
+        watched = WatchedRows.read(found)
+        return Records(found, columns, describe_unmatched(self._store, named, parameters, watched))
 
     @checked
     def history(self, name: str) -> Records:

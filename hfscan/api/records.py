@@ -19,11 +19,18 @@ _MOST_ROWS = 50  # in a notebook
 class Records(Sequence[Mapping[str, Any]]):
     """Rows that convert to a data frame of another library. A key that a row lacks becomes None.
 
-    `columns`: those of a result without rows.
+    `columns`: those of a result without rows. `notes`: sentences on the rows, such as that nothing
+    matches the parameters of a query.
     """
 
-    def __init__(self, rows: Iterable[Mapping[str, Any]], columns: Iterable[str] = ()) -> None:
+    def __init__(
+        self,
+        rows: Iterable[Mapping[str, Any]],
+        columns: Iterable[str] = (),
+        notes: Iterable[str] = (),
+    ) -> None:
         rows = tuple(rows)
+        self.notes = tuple(notes)
         self.columns = tuple(dict.fromkeys(key for row in rows for key in row)) or tuple(columns)
         self._rows = rows
 
@@ -33,13 +40,15 @@ class Records(Sequence[Mapping[str, Any]]):
     def __getitem__(self, index: slice) -> "Records": ...
     def __getitem__(self, index: int | slice) -> "Mapping[str, Any] | Records":
         found = self._rows[index]
-        return Records(found, self.columns) if isinstance(found, tuple) else found
+        return Records(found, self.columns, self.notes) if isinstance(found, tuple) else found
 
     def __len__(self) -> int:
         return len(self._rows)
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__}: {len(self):,} rows of {', '.join(self.columns) or 'none'}>"
+        columns = ", ".join(self.columns) or "none"
+        notes = "".join(f" {text}" for text in self.notes)
+        return f"<{type(self).__name__}: {len(self):,} rows of {columns}>{notes}"
 
     def to_arrow(self) -> "pyarrow.Table":
         """Return a pyarrow.Table. Raises ImportError without pyarrow."""
@@ -65,7 +74,8 @@ class Records(Sequence[Mapping[str, Any]]):
         rows = self._complete_rows()[:_MOST_ROWS]
         table = format_table(result_table(self.columns, (tuple(row.values()) for row in rows)))
         more = len(self) - len(rows)
-        return table + (f"<p>{more:,} more rows. All: to_pandas().</p>" if more else "")
+        notes = "".join(f"<p>{escape_html(text)}</p>" for text in self.notes)
+        return table + (f"<p>{more:,} more rows. All: to_pandas().</p>" if more else "") + notes
 
 
 def format_table(table: Table) -> str:

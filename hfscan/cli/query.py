@@ -174,7 +174,7 @@ def _run_once(
 ) -> None:
     """Run a query over one snapshot, write the result, and say if its parameters match nothing."""
     from hfscan.figures.sql import run_query
-    from hfscan.figures.unmatched import WatchedRows, describe_empty, describe_unknown_library
+    from hfscan.figures.unmatched import WatchedRows, describe_unmatched
     from hfscan.report import TABLE_FORMATS
     from hfscan.report.result_report import query_section
 
@@ -196,9 +196,7 @@ def _run_once(
                 echo_lines(plan.rstrip())
         else:
             _write(result.columns, rows, target, limit)
-    if query.name and watched.is_empty:
-        note(describe_empty(parameters))
-    if query.name and (text := describe_unknown_library(view.store, parameters)):
+    for text in describe_unmatched(view.store, query, parameters, watched):
         note(text)
 
 
@@ -226,14 +224,14 @@ def _run_per_snapshot(
     selector: SnapshotSelector,
 ) -> None:
     from hfscan.figures import run_per_snapshot
-    from hfscan.figures.unmatched import describe_empty
+    from hfscan.figures.unmatched import WatchedRows, describe_empty
     from hfscan.report import write_rows
     from hfscan.report.result_report import query_section
 
     over = run_per_snapshot(store, query, parameters, as_of=selector.end)
     with show_activity(_ACTIVITY):
         rows = list(itertools.islice(over, limit or None))
-    if not rows:
+    if WatchedRows.read(rows).is_empty:
         note(describe_empty(parameters))
     if target.is_report:
         columns = tuple(rows[0]) if rows else ()

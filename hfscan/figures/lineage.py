@@ -26,6 +26,6 @@ def find_lineage(
         return view.run("lineage_tree", {"model": view.find_model(model)["id"], **limits})
     except NotFoundError:
         rows = view.run("lineage_tree", {"model": model, **limits})
-        if len(rows) == 1:
+        if not rows:
             raise
         return rows

@@ -45,6 +45,7 @@ COLUMN_FORMATS = frozenset(
 
 _HEADER = re.compile(r"^-- (title|answers|chart|reads): (.+)$", re.MULTILINE)
 _PARAM = re.compile(r"^-- param (\w+) ([\w\[\]]+) = (.+?) : (.+)$", re.MULTILINE)
+_ONE_OF = re.compile(r"^-- one of: (.+)$", re.MULTILINE)
 _VALUES = re.compile(r"^-- values (\w+): (.+)$", re.MULTILINE)
 _COLUMN = re.compile(r"^-- column (\w+): (\w+)$", re.MULTILINE)
 _PLACEHOLDERS = {
@@ -148,7 +149,8 @@ class Parameter:
 class Query:
     """A query: its SQL, and what the header of a named one declares.
 
-    `columns`: name of a result column -> one of COLUMN_FORMATS, where one is declared.
+    `columns`: name of a result column -> one of COLUMN_FORMATS, where one is declared. `one_of`:
+    parameters of which exactly one must be given.
     """
 
     name: str
@@ -159,6 +161,7 @@ class Query:
     sql: str
     columns: Mapping[str, str]
     reads: str | None = None
+    one_of: tuple[str, ...] = ()
 
     @property
     def defaults(self) -> dict[str, str | None]:
@@ -219,6 +222,7 @@ class Query:
             sql=sql,
             columns=dict(_COLUMN.findall(sql)),
             reads=header.get("reads"),
+            one_of=tuple(match[1].split(", ")) if (match := _ONE_OF.search(sql)) else (),
         )
 
     def run(self, store: Store, parameters: Mapping[str, object]) -> list[dict[str, Any]]:
@@ -295,6 +299,11 @@ class Query:
         if values.get("definition") == "loadable" and values.get("transformers", 0) is None:
             raise InvalidRequestError(
                 "loadable depends on the release of transformers. Set transformers to 4 or 5."
+            )
+        if self.one_of and sum(values[name] is not None for name in self.one_of) != 1:
+            raise InvalidRequestError(
+                f"{self.name or 'Your own SQL'} needs one of the parameters "
+                f"{' and '.join(self.one_of)}."
             )
         if self.name:
             _check_amounts(values)

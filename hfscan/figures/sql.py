@@ -13,7 +13,7 @@ import duckdb
 from duckdb import StatementType
 from duckdb.sqltypes import DuckDBPyType
 
-from hfscan.errors import InvalidRequestError, QueryLimitError, Wording
+from hfscan.errors import InvalidRequestError, NotFoundError, QueryLimitError, Wording
 from hfscan.figures.queries import Query, convert_decimals, is_query_name, load
 from hfscan.figures.view import SnapshotView
 from hfscan.interrupt import REPEAT_SECONDS
@@ -287,9 +287,13 @@ def _translate_errors(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
     except duckdb.CatalogException as error:
         raise InvalidRequestError(f"DuckDB: {_suggest_relation(connection, str(error))}") from error
     except _STATEMENT_ERRORS as error:
+        if match := _NO_SNAPSHOT.search(str(error)):
+            raise NotFoundError(match[0], Wording(" To list all: hfscan snapshots")) from error
         raise InvalidRequestError(f"DuckDB: {error}") from error
 
 
+_NO_SNAPSHOT = re.compile(r"There is no snapshot -?\d+\.")
+"""The error of models_in(ID)."""
 _UNKNOWN_TABLE = re.compile(r"(Table with name (.+) does not exist)!(?:\n *Did you mean .*)?")
 
 

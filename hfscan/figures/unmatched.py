@@ -1,8 +1,9 @@
-"""Say that the parameters of a query match nothing in the data."""
+"""Say that the parameters of a query match nothing in the data, or something similar."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from hfscan.figures.queries import Query
 from hfscan.store import Store
 
 _COUNTED = ("denominator", "models")  # columns whose zeros mean that nothing was found
@@ -17,19 +18,48 @@ _SELECTING = frozenset(
 
 
 class WatchedRows:
-    """The rows of a result, each once. `is_empty` afterwards: they were read and count nothing."""
+    """The rows of a result, each once.
 
-    def __init__(self, columns: Sequence[str], rows: Iterator[tuple[Any, ...]]) -> None:
+    Afterwards, if they were read to the end, `is_empty`: they count nothing; `is_similar`: they are
+    models of similar names.
+    """
+
+    def __init__(self, columns: Sequence[str], rows: Iterable[tuple[Any, ...]]) -> None:
         self._rows = rows
         self._places = [columns.index(name) for name in _COUNTED if name in columns][:1]
-        self.is_empty = False
+        self._exact = [columns.index(name) for name in columns if name == "exact_match"]
+        self.is_empty = self.is_similar = False
+
+    @classmethod
+    def read(cls, rows: Sequence[Mapping[str, Any]]) -> "WatchedRows":
+        """Return rows that are at hand, as read to the end."""
+        watched = cls([*rows[0]] if rows else [], (tuple(row.values()) for row in rows))
+        for _ in watched:
+            pass
+        return watched
 
     def __iter__(self) -> Iterator[tuple[Any, ...]]:
-        is_empty = True
+        is_empty, is_similar = True, bool(self._exact)
         for row in self._rows:
             is_empty = is_empty and any(not row[place] for place in self._places)
+            is_similar = is_similar and not any(row[place] for place in self._exact)
             yield row
-        self.is_empty = is_empty
+        self.is_empty, self.is_similar = is_empty, is_similar and not is_empty
+
+
+def describe_unmatched(
+    store: Store, query: Query, parameters: Mapping[str, object], rows: WatchedRows
+) -> Iterator[str]:
+    """Yield what the parameters of a named query do not match, after its rows were read."""
+    if not query.name:
+        return
+    if rows.is_empty:
+        yield describe_empty(parameters)
+    if rows.is_similar:
+        name = query.fill_defaults(parameters)["model"]
+        yield f"No model of the snapshot is named {name}. These have similar names."
+    if text := _describe_unknown_library(store, parameters):
+        yield text
 
 
 def describe_empty(parameters: Mapping[str, object]) -> str:
@@ -38,7 +68,7 @@ def describe_empty(parameters: Mapping[str, object]) -> str:
     return f"Nothing in the data matches {', '.join(given) or 'this query'}."
 
 
-def describe_unknown_library(store: Store, parameters: Mapping[str, object]) -> str | None:
+def _describe_unknown_library(store: Store, parameters: Mapping[str, object]) -> str | None:
     """Return that no model of `census` has the library that a query leaves out; None if one has."""
     library = parameters.get("exclude_library")
     if library is None:

@@ -30,6 +30,8 @@ _TEXTS = {
     "model_summary": describe_model,
 }
 """Summary -> what writes texts from it, for the placeholders of the report's own."""
+_ABOUT_SUBJECT = ("group_summary", "model_summary")
+"""Summaries of what `hfscan show` names."""
 
 
 def is_database_report(name: str | None, where: Path | None = None) -> bool:
@@ -51,6 +53,8 @@ def build_database_report(
     if name == _CLAIMS:
         return build_claims_report(store, where=where)
     spec = _load(name, where)
+    if subject is None and spec["summary"] in _ABOUT_SUBJECT:
+        raise NotFoundError(spec["missing"])
     given = subject.parameters if subject else {}
 
     def run(query: Query, values: Mapping[str, object]) -> list[dict[str, Any]]:

@@ -305,35 +305,6 @@ def test_framework_of_all_is_compared(query):
     assert query("concentration", *arguments)[0] == 0
 
 
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("exclusivity", "tag=nosuch"),
-        ("group_events", "author=nosuch"),
-        ("group_history", "author=nosuch"),
-        ("model_events", "model=no/such"),
-        ("composition", "since=2030-01-01"),
-        ("parity_summary", "run=9"),
-    ],
-)
-def test_parameter_that_matches_nothing_is_noted(query, name, value):
-    text = f"Nothing in the data matches {value.replace('=', ' = ')}."
-    for format_ in ("terminal", "csv", "json"):
-        code, _, err = query(name, "--param", value, "--format", format_)
-        assert (code, text in err) == (0, True), err
-
-
-def test_unknown_library_to_leave_out_is_noted(query):
-    _, _, err = query("formats", "--param", "exclude_library=nosuch", "--param", "per=all")
-    assert "No model has the library nosuch: none was left out." in err
-
-
-def test_result_that_counts_something_has_no_note_of_nothing(query):
-    for arguments in (["exclusivity"], ["exclusivity", "--param", "tag=pytorch"], ["breakdown"]):
-        assert "Nothing" not in query(*arguments)[2]
-    assert query("SELECT 1 AS a WHERE false")[2] == ""
-
-
 @pytest.mark.parametrize("sql", ["turnover", "parity_summary", "SELECT 1"])
 def test_snapshot_of_a_query_that_reads_none_is_refused(query, sql):
     for selected in (["--snapshot", "1"], ["--as-of", "2025-01-01"]):

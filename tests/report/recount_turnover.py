@@ -11,10 +11,14 @@ from math import exp
 from typing import Any, NamedTuple
 
 from evidence import classify
-from renamed_accounts import ACCOUNTS_OF_2024
 
 CUTOFF = "2022-03-02T23:29:"
 CUTOFF_DAY = datetime(2022, 3, 2)
+ACCOUNTS_OF_2024 = (
+    "FacebookAI Salesforce albert almanach distilbert google-bert google-t5 openai-community "
+    "transfo-xl xlnet"
+).split()
+"""The accounts that models without one got in 2024."""
 DAY = 86_400_000_000  # microseconds
 
 

@@ -6,11 +6,12 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 from itertools import combinations_with_replacement
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
 from dumps import encode, ingest
-from renamed_accounts import ACCOUNTS_OF_2024
+from recount_turnover import ACCOUNTS_OF_2024
 
 from hfscan.errors import ImportFileError, NotFoundError
 from hfscan.figures import load
@@ -245,7 +246,7 @@ def test_changes_between_the_recorded_censuses(recorded_db, shared_data, tmp_pat
             ("task", "pipeline_tag"),
         )
     }
-    expected = {
+    expected: dict[tuple[str, str | None], Any] = {
         ("kept", None): count_rows(f"{both_days} true"),
         ("renamed", None): count_rows(f"{both_days} name <> id"),
         ("changed", None): count_rows(f"{both_days} {' OR '.join(differs.values())}"),

@@ -1,0 +1,154 @@
+"""`hfscan query`, the Python API and `hfscan mcp` where nothing matches what was asked."""
+
+import asyncio
+import json
+from datetime import UTC, datetime
+
+import pytest
+from dumps import ingest_models
+
+import hfscan
+from hfscan.figures import list_queries, load
+from hfscan.mcp_server import create_server
+from hfscan.store import Store
+
+
+@pytest.fixture(scope="module")
+def db(tmp_path_factory):
+    """Two snapshots of a model, one made from it, and one of a similar name."""
+    path = tmp_path_factory.mktemp("unmatched") / "h.duckdb"
+    models = [
+        {"id": "ann/a", "tags": ["pytorch"]},
+        {"id": "bob/b", "tags": ["tf", "base_model:ann/a", "base_model:eve/gone"]},
+    ]
+    for day in (10, 11):
+        ingest_models(path, models, day=datetime(2024, 7, day, tzinfo=UTC))
+    return path
+
+
+@pytest.fixture
+def query(db, run_cli):
+    """Return a function that runs a query in this process: exit code, stdout and stderr."""
+    return lambda sql, *arguments: run_cli("query", sql, *arguments, "--db", db)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("exclusivity", "tag=nosuch"),
+        ("group_events", "author=nosuch"),
+        ("group_history", "author=nosuch"),
+        ("model_events", "model=no/such"),
+        ("composition", "since=2030-01-01"),
+        ("parity_summary", "run=9"),
+    ],
+)
+def test_parameter_that_matches_nothing_is_noted(query, name, value):
+    text = f"Nothing in the data matches {value.replace('=', ' = ')}."
+    for format_ in ("terminal", "csv", "json"):
+        code, _, err = query(name, "--param", value, "--format", format_)
+        assert (code, text in err) == (0, True), err
+
+
+def test_unknown_library_to_leave_out_is_noted(query):
+    _, _, err = query("formats", "--param", "exclude_library=nosuch", "--param", "per=all")
+    assert "No model has the library nosuch: none was left out." in err
+
+
+def test_result_that_counts_something_has_no_note_of_nothing(query):
+    for arguments in (["exclusivity"], ["exclusivity", "--param", "tag=pytorch"], ["breakdown"]):
+        assert "Nothing" not in query(*arguments)[2]
+    assert query("SELECT 1 AS a WHERE false")[2] == ""
+
+
+def list_open_texts():
+    """Return each parameter of a named query that takes any text, with the query."""
+    return [
+        (name, parameter.name)
+        for name in list_queries()
+        for parameter in load(name).parameters
+        if parameter.type.startswith("VARCHAR") and not parameter.values
+    ]
+
+
+@pytest.mark.parametrize(("name", "parameter"), list_open_texts())
+def test_unknown_text_is_refused_or_noted(query, name, parameter):
+    """No query answers for another model, account, tag or library than the one named."""
+    code, out, err = query(name, "--param", f"{parameter}=no/such", "--format", "json")
+    is_noted = "Nothing in the data matches" in err or "none was left out" in err
+    assert code == 2 or (code == 0 and is_noted), (out, err)
+
+
+def test_similar_models_are_not_taken_for_the_one_named(query, db):
+    code, out, err = query("model", "--param", "model=eve/a", "--format", "json")
+    assert (code, [row["id"] for row in json.loads(out)]) == (0, ["ann/a"])
+    text = "No model of the snapshot is named eve/a. These have similar names."
+    assert text in " ".join(err.split())
+    assert "similar" not in query("model", "--param", "model=ann/a")[2]
+    with hfscan.open_database(db) as database:
+        assert database.query("model", model="eve/a").notes == (text,)
+        assert database.query("model", model="ann/a").notes == ()
+
+
+def test_lineage_invents_no_model(query):
+    def list_models(name):
+        code, out, err = query("lineage_tree", "--param", f"model={name}", "--format", "json")
+        assert code == 0, err
+        return [(row["direction"], row["model"]) for row in json.loads(out)]
+
+    assert list_models("no/such") == []
+    assert list_models("eve/gone") == [("itself", "eve/gone"), ("down", "bob/b")]
+    assert ("up", "eve/gone") in list_models("bob/b")
+
+
+@pytest.mark.parametrize("name", ["group_events", "group_history", "group_summary"])
+def test_group_is_an_account_or_a_family(query, name):
+    message = f"{name} needs one of the parameters author and family."
+    for given in ([], ["--param", "author=ann", "--param", "family=ann/a"]):
+        code, out, err = query(name, *given)
+        assert (code, out) == (2, "")
+        assert message in err
+    assert query(name, "--param", "author=ann")[0] == 0
+
+
+@pytest.mark.parametrize(
+    "sql",
+    ["SELECT count(*) FROM models_in(99)", "FROM models_in(1) JOIN models_in(98 + 1) USING (id)"],
+)
+def test_unknown_snapshot_of_models_in_is_an_error(query, db, sql):
+    code, out, err = query(sql)
+    assert (code, out) == (7, "")
+    assert "There is no snapshot 99." in err
+    with hfscan.open_database(db) as database:
+        with pytest.raises(hfscan.NotFoundError, match=r"There is no snapshot 99\.$"):
+            database.query(sql)
+        assert [*database.query("SELECT count(*) AS n FROM models_in(2)")] == [{"n": 2}]
+
+
+@pytest.mark.parametrize("name", ["model", "group"])
+def test_report_on_a_subject_needs_one(run_cli, db, name):
+    code, _, err = run_cli("report", "--name", name, "--db", db)
+    assert code == 7
+    assert "is named" in err
+
+
+def test_python_and_agents_learn_that_nothing_matched(db):
+    text = "Nothing in the data matches tag = nosuch."
+    with hfscan.open_database(db) as database:
+        for options in ({}, {"per_snapshot": True}):
+            rows = database.query("exclusivity", tag="nosuch", **options)
+            assert rows.notes == (text,)
+            assert text in repr(rows)
+            assert text in rows._repr_html_()
+        assert database.query("exclusivity", tag="pytorch").notes == ()
+        assert "Nothing" in repr(database.query("group_events", author="nosuch"))
+
+    async def converse():
+        server = create_server(lambda: Store.open(db))
+        arguments = {"query": "exclusivity", "parameters": {"tag": "nosuch"}}
+        (content,) = (await server.call_tool("query", arguments)).content
+        assert json.loads(content.text)["notes"] == [text]
+        (content,) = (await server.call_tool("query", {"query": "breakdown"})).content
+        assert "notes" not in json.loads(content.text)
+
+    asyncio.run(converse())
