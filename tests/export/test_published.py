@@ -5,13 +5,19 @@ import os
 from datetime import UTC, datetime
 
 import pytest
+from click.testing import CliRunner
 from processes import TOKEN, run_hfscan
 from testhub import FakeHub, Population
 
+from hfscan.cli import cli
 from hfscan.pipeline import crawl
 from hfscan.scope import Scope
 
-pytestmark = pytest.mark.slow  # processes that import huggingface_hub
+pytestmark = [
+    pytest.mark.slow,  # processes that import huggingface_hub
+    # of the official client, when it uploads a file
+    pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning"),
+]
 
 YEAR = Scope(since=datetime(2022, 1, 1, tzinfo=UTC), until=datetime(2023, 1, 1, tzinfo=UTC))
 
@@ -23,15 +29,26 @@ def hub():
 
 
 @pytest.fixture
-def publish(hub, tmp_path):
-    """Return a function that crawls and publishes as ann/census."""
+def write(hub):
+    """Return a function that runs a command with a token, in this process."""
+
+    def write(*arguments) -> None:
+        command = [*map(str, arguments), "--endpoint", hub.url]
+        result = CliRunner(env={"HF_TOKEN": TOKEN}).invoke(cli, command)
+        assert result.exit_code == 0, result.output
+
+    return write
+
+
+@pytest.fixture
+def publish(hub, tmp_path, write, skip_reports):
+    """Return a function that crawls and publishes as ann/census, without reports."""
+    skip_reports()
     db = tmp_path / "publisher.duckdb"
 
     def crawl_and_publish() -> None:
         crawl(YEAR, endpoint=hub.url, token=None, db=db)
-        variables = {"HF_ENDPOINT": hub.url, "HF_TOKEN": TOKEN, "HFSCAN_DB": str(db)}
-        code, _, err = run_hfscan(tmp_path, "publish", "ann/census", **variables)
-        assert code == 0, err
+        write("publish", "ann/census", "--db", db)
         dataset = hub.datasets["ann/census"]
         dataset.tags[f"day-{len(dataset.commits)}"] = dataset.sha
 
@@ -105,10 +122,11 @@ def test_unused_database_is_deleted_after_days(hub, publish, run, tmp_path):
     assert (first.exists(), second.exists()) == (False, True)
 
 
-def test_dataset_of_daily_snapshots_is_read(hub, run):
+def test_dataset_of_daily_snapshots_is_read(hub, run, write, tmp_path, skip_reports):
     """Its export is beside a history, which is not downloaded."""
-    code, _, err = run("snapshot", "--target", "hf://datasets/ann/daily", HF_TOKEN=TOKEN)
-    assert code == 0, err
+    skip_reports()
+    target = ("--target", "hf://datasets/ann/daily", "--work-dir", tmp_path / "work")
+    write("snapshot", *target)
     requests = len(hub.requests)
     url = f"hf://datasets/ann/daily@{datetime.now(UTC):%F}"
     count = ("query", "SELECT count(*) AS n FROM census", "--format", "csv")
