@@ -3,6 +3,7 @@
 import gzip
 import json
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from itertools import pairwise
@@ -141,8 +142,9 @@ def test_model_skipped_between_pages_is_detected(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["stall", "stall-midway"])
 def test_stalled_response_is_retried(tmp_path: Path, kind: str) -> None:
+    retry_policy = replace(RETRY, read_timeout=0.5)
     with start_hub(page_size=500, faults=Faults({kind: 1.0}, most=1, stall=2)) as server:
-        assert read_ids(run_fetch(server, tmp_path)) == IDS
+        assert read_ids(run_fetch(server, tmp_path, retry_policy=retry_policy)) == IDS
 
 
 @pytest.mark.parametrize("kind", ["429-spent", "429-spent-retry-after", "429-retry-after"])

@@ -90,9 +90,8 @@ def test_crawl_stores_all_models_but_the_bad_row(tmp_path: Path, name: str) -> N
         send(make_response(make_page(bad_row, 2) if "cursor" not in target else b"[]"))
 
     with serve_script(script) as server:
-        result = crawl(
-            Scope(), endpoint=server.url, token=None, db=tmp_path / "h.duckdb", workers=1
-        )
+        options: dict[str, Any] = {"token": None, "workers": 1, "retry_policy": RETRY}
+        result = crawl(Scope(), endpoint=server.url, db=tmp_path / "h.duckdb", **options)
     assert result.fetched.skipped_rows == {reason: 1}
     with Store.open(tmp_path / "h.duckdb") as store:
         (snapshot,) = list_snapshots(store)
