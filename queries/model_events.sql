@@ -7,7 +7,7 @@
 -- column removed: names
 -- chart: none
 -- An event lies between `since`, the last snapshot before it, and `until`, the first one after it. created: the
--- Hub's date, or NULL and the cutoff; a second one is of another model by the same name. added, removed: what the
+-- Hub's date, or NULL and the cutoff, or when it was first seen if that was before; a second one is of another model by the same name. added, removed: what the
 -- model has since then, and what it had before. What one of two snapshots does not know did not change. gone:
 -- deleted, private, or without `_id` renamed. tags: those that no other event names.
 WITH seen AS MATERIALIZED (FROM sightings_of($model::VARCHAR)),
@@ -61,8 +61,9 @@ first_seen AS (FROM seen WHERE key IS NOT NULL QUALIFY row_number() OVER (ORDER 
 events AS (
     SELECT
         'created' AS event, NULL::INTEGER AS snapshot, CASE WHEN NOT at_cutoff THEN created_at END AS since,
-        created_at AS until, NULL::VARCHAR[] AS added, NULL::VARCHAR[] AS removed
-    FROM creations WHERE place = 1 OR is_recreated(created_before, created_at)
+        CASE WHEN at_cutoff AND place = 1 THEN least(created_at, seen_at) ELSE created_at END AS until,
+        NULL::VARCHAR[] AS added, NULL::VARCHAR[] AS removed
+    FROM creations, (SELECT observed_to AS seen_at FROM first_seen) WHERE place = 1 OR is_recreated(created_before, created_at)
     UNION ALL
     SELECT 'first seen', snapshot, NULL, observed_to, NULL, NULL FROM first_seen
     UNION ALL

@@ -58,4 +58,4 @@ SELECT 'under', units_under, units, round(units_under / units, 9), round(coverag
 UNION ALL
 SELECT 'gini', NULL, NULL, round((units + 1 - 2 * weighted / nullif(total, 0)) / units, 9), round(coverage, 6)
 FROM totals WHERE units > 0
-ORDER BY numerator IS NULL, numerator, name
+ORDER BY list_position(['none', 'under', 'gini'], name) NULLS FIRST, numerator, name

@@ -3,11 +3,11 @@
 import csv
 import json
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import pytest
-from dumps import DAY, encode, ingest
+from dumps import DAY, encode, ingest, ingest_models
 
 import hfscan
 from hfscan.scope import Scope
@@ -185,6 +185,24 @@ def test_changes_and_turnover_agree_without_ids(history, new_name, gone, renamed
     assert "unknown renames count as removed and added" in changes["renamed"]["meaning"]
     removed = [row["models"] for row in transitions if row["after"] == "(not in snapshot)"]
     assert removed == [gone]
+
+
+def test_model_of_the_cutoff_is_not_younger_than_its_first_snapshot(run_cli, tmp_path):
+    """The Hub dates models from before 2 March 2022 to that day."""
+    path, one = tmp_path / "h.duckdb", {"id": "ann/a", "tags": ["tf"]}
+    ingest_models(path, [one], day=datetime(2022, 2, 15, tzinfo=UTC))
+    dated = one | {"createdAt": "2022-03-02T23:29:04.000Z"}
+    ingest_models(path, [dated, dated | {"id": "ann/b"}], day=DAY)
+    for name, day, seen in (("ann/a", "15 February 2022", 15), ("ann/b", "2 March 2022", None)):
+        _, text, _ = run_cli("show", name, "--db", path)
+        sentence = f"It was created on or before {day}; the Hub does not know when."
+        assert sentence in " ".join(text.split())
+        with hfscan.open_database(path) as database:
+            created, first_seen = database.events(name)[:2]
+        assert (created["event"], first_seen["event"]) == ("created", "first seen")
+        assert created["since"] is None
+        assert created["until"] <= first_seen["until"]
+        assert seen is None or created["until"] == datetime(2022, 2, seen)
 
 
 def test_redirected_name_without_ids_is_a_rename(history, tmp_path):

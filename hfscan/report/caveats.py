@@ -1,6 +1,6 @@
 """What limits a figure, in words: small counts, sampling, flags on the data."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from hfscan.errors import NotFoundError, option
@@ -31,17 +31,25 @@ _BOUNDS = ("share_min", "share_max")  # of models whose date of creation is unkn
 
 def mark_small(text: str, row: Mapping[str, Any], column: str) -> str:
     """Return the text of a row's share, with a mark where its counts are small."""
-    return text + SMALL_MARK if row.get(_SMALL.get(column, "")) else text
+    is_small = row.get(column) is not None and row.get(_SMALL.get(column, ""))
+    return text + SMALL_MARK if is_small else text
 
 
-def explain_small(figures: Iterable[Figure], rows: Iterable[Mapping[str, Any]]) -> str | None:
-    """Return what the mark of small counts means; None where nothing has it."""
+def explain_small(
+    figures: Iterable[Figure],
+    rows: Iterable[Mapping[str, Any]],
+    columns: Collection[str] | None = None,
+) -> str | None:
+    """Return what the mark of small counts means; None where no figure or cell has it.
+
+    `columns`: those of `rows` that are shown; None: all.
+    """
     marked = [figure.small and figure.interval is None for figure in figures]
     marked += [
         bool(row.get(mark)) and not row.get(INTERVALS.get(column, ""))
         for row in rows
         for column, mark in _SMALL.items()
-        if column in row
+        if row.get(column) is not None and (columns is None or column in columns)
     ]
     if not any(marked):
         return None

@@ -180,7 +180,14 @@ def format_cell(row: Row, column: str, section: Section, report: Report) -> str:
             return verdict_label(value)
         case "definition":
             return DEFINITION_LABELS.get(value, format_value(None, value))
+    if column == "denominator" and value is not None and _is_outside_total(row):
+        value = None
     return add_uncertainty(format_value(kind, value), row, column)
+
+
+def _is_outside_total(row: Row) -> bool:
+    """Return whether a row counts models of an unknown class, which are no part of the total."""
+    return row.get("numerator") is not None and row.get("share", row) is None
 
 
 def frameworks_label(frameworks: Sequence[str], report: Report) -> str:

@@ -151,6 +151,12 @@ class Section:
     is_own_sql: bool = False
 
     @property
+    def shown_columns(self) -> frozenset[str] | None:
+        """The columns of `rows` in its table; None: all."""
+        shown = frozenset({**(self.columns or {}), **dict.fromkeys((self.pivot or {}).values())})
+        return shown or None
+
+    @property
     def texts(self) -> tuple[str, ...]:
         """All paragraphs, in reading order."""
         limits = (*self.coverage, *self.paragraphs, *self.dependence, self.small, self.estimate)

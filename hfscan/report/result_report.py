@@ -71,7 +71,7 @@ def _add_limits(section: Section, titles: Mapping[str, str], snapshot: Snapshot)
         section,
         paragraphs=tuple(filter(None, (*section.paragraphs, totals, explain_flags(section.rows)))),
         dependence=(dependence,) if dependence else (),
-        small=explain_small(visible, section.rows),
+        small=explain_small(visible, section.rows, section.shown_columns),
         estimate=explain_estimates(visible, section.rows, [snapshot]),
     )
 

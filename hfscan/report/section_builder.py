@@ -159,7 +159,7 @@ class SectionBuilder:
             coverage=_list_texts(format_coverage(section, frameworks)),
             paragraphs=_list_texts(*paragraphs),
             dependence=_list_texts(dependence),
-            small=explain_small(visible, rows),
+            small=explain_small(visible, rows, section.shown_columns),
             estimate=explain_estimates(visible, rows, [self.view.snapshot]),
         )
 

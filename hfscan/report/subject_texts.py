@@ -13,8 +13,9 @@ def describe_model(row: Row) -> dict[str, str]:
 
 
 def _list_model_sentences(row: Row) -> Iterator[str]:
-    if row["at_cutoff"]:
-        yield "The Hub does not know when it was created: before 2 March 2022."
+    if row["at_cutoff"]:  # the placeholder of all older models, or what was seen before it
+        day = format_date(min(row["created_at"], row["first_seen"]))
+        yield f"It was created on or before {day}; the Hub does not know when."
     elif row["created_at"] is not None:
         yield f"It was created on {format_date(row['created_at'])}."
     first, last = format_date(row["first_seen"]), format_date(row["last_seen"])

@@ -59,6 +59,14 @@ def test_top_shares_rank_accounts_and_libraries(run_query):
     assert libraries["top 1"]["coverage"] == 0.5
 
 
+@pytest.mark.parametrize("weight", ["downloads", "likes"])
+def test_units_with_nothing_come_after_the_top_ones(run_query, weight):
+    models = [model(f"ann/{n}", max(n - 5, 0), likes=max(n - 5, 0)) for n in range(12)]
+    names = list(run_query(models, "top_shares", weight=weight))
+    assert names[-3:] == ["none", "under", "gini"]
+    assert all(name.startswith("top ") for name in names[:-3])
+
+
 def test_top_shares_take_exact_percentages(run_query):
     models = [model(f"ann/{n}", 1) for n in range(10_000)]
     assert run_query(models, "top_shares", percent=0.07)["top 0.07 %"]["numerator"] == 7
