@@ -274,7 +274,14 @@ def test_sums_of_downloads_have_no_bound(most_downloaded, name):
     allowed = {parameter.name: parameter.values for parameter in query.parameters}
     for weight in allowed.get("weight", ("",)):
         for per in allowed.get("per", ("",)):
-            given = {"weight": weight, "per": per, "earlier": 1, "later": 2, "model": "ann/1"}
+            given = {
+                "weight": weight,
+                "per": per,
+                "earlier": 1,
+                "later": 2,
+                "model": "ann/1",
+                "author": "ann",
+            }
             rows = most_downloaded.run(
                 name, {key: given[key] for key in given.keys() & allowed if given[key]}
             )
