@@ -1,4 +1,4 @@
-"""The pages for the tests in a browser, some of models with unusual names."""
+"""The pages for the tests in a browser, some of models with unusual names; opens and draws them."""
 
 import shutil
 from contextlib import contextmanager
@@ -17,6 +17,11 @@ from hfscan.report import FORMATS, ReportRequest, build, build_database_report, 
 from hfscan.scope import Scope
 from hfscan.store import Store
 
+FLAGS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+"""Options of Chromium."""
 HOSTILE = "<img src=x onerror=hit=1></script><script>hit=1</script>\"'>{{7*7}}"
 ODD_NAMES = [
     'x"$width', "$width", "$inner_width", '{"$size":"width"}', "${x}", "</script>", "%s", "a\\b",
@@ -131,3 +136,37 @@ def write_pages(folder, database, pages):
         command = [*arguments, "--db", str(copy), "--out", str(folder / f"{name}.html")]
         result = CliRunner().invoke(cli, command, catch_exceptions=False)
         assert result.exit_code == 0, result.stderr
+
+
+def open_page(browser, path, width, height, **options):
+    """Open a page; return it, and a list of what it requests and logs from now on."""
+    messages = []
+
+    def record_request(request):
+        if not request.url.startswith("file:"):
+            messages.append(request.url)
+
+    context = browser.new_context(viewport={"width": width, "height": height}, **options)
+    page = context.new_page()
+    page.on("console", lambda message: messages.append(message.text))
+    page.on("pageerror", lambda error: messages.append(str(error)))
+    page.on("request", record_request)
+    page.goto(path.as_uri())
+    return page, messages
+
+
+def wait_until(page, expression):
+    """Wait until the expression is true. Playwright's wait uses eval, which the page forbids."""
+    for _ in range(1_500):
+        if page.evaluate(expression):
+            return
+        page.wait_for_timeout(20)
+    raise AssertionError(expression)
+
+
+def draw_all(page):
+    """Scroll to every chart, so that each is drawn live."""
+    for index, figure in enumerate(page.locator("figure").all()):
+        figure.scroll_into_view_if_needed()
+        wait_until(page, f"document.querySelectorAll('figure')[{index}].matches('.drawn')")
+    page.evaluate("scrollTo(0, 0)")

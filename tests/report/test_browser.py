@@ -13,11 +13,15 @@ import shutil
 import pytest
 from browser_pages import (
     COMMANDS,
+    FLAGS,
     ODD_NAMES,
     PARITY_RUNS,
     build_hostile_reports,
     build_odd_report,
     create_database,
+    draw_all,
+    open_page,
+    wait_until,
     write_pages,
 )  # fmt: skip
 from page_numbers import collect_numbers, find_numbers
@@ -31,10 +35,6 @@ from hfscan.text import sanitize
 pytestmark = pytest.mark.browser
 WIDTHS = (360, 768, 1280)
 AXE = "build/node_modules/axe-core/axe.min.js"
-FLAGS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -90,45 +90,45 @@ def test_html_page_is_small(files):
 @pytest.fixture
 def open_report(browser, files):
     """Return a function that opens a report; check that pages request nothing and log no error."""
-    contexts, messages = [], []
+    opened = []
 
-    def record_request(request):
-        if not request.url.startswith("file:"):
-            messages.append(request.url)
+    def open_(name, width=1280, height=900, **options):
+        opened.append(open_page(browser, files / f"{name}.html", width, height, **options))
+        return opened[-1][0]
 
-    def open_page(name, width=1280, height=900, **options):
-        context = browser.new_context(viewport={"width": width, "height": height}, **options)
-        contexts.append(context)
-        page = context.new_page()
-        page.on("console", lambda message: messages.append(message.text))
-        page.on("pageerror", lambda error: messages.append(str(error)))
-        page.on("request", record_request)
-        page.goto((files / f"{name}.html").as_uri())
-        return page
-
-    yield open_page
-    for context in contexts:
-        context.close()
-    assert messages == []
+    yield open_
+    for page, _ in opened:
+        page.context.close()
+    assert [messages for _, messages in opened if messages] == []
 
 
-def wait_until(page, expression):
-    """Wait until the expression is true. Playwright's wait uses eval, which the page forbids."""
-    for _ in range(300):
-        if page.evaluate(expression):
-            return
-        page.wait_for_timeout(100)
-    raise AssertionError(expression)
+@pytest.fixture(scope="module")
+def drawn_pages():
+    return {}  # name and look -> what `open_page` returned
 
 
-def draw_all(page):
-    """Scroll to every chart, so that each is drawn live."""
-    for index, figure in enumerate(page.locator("figure").all()):
-        figure.scroll_into_view_if_needed()
-        wait_until(page, f"document.querySelectorAll('figure')[{index}].matches('.drawn')")
-    page.evaluate("scrollTo(0, 0)")
+@pytest.fixture
+def open_drawn(browser, files, drawn_pages):
+    """Return a function that opens a report and draws all charts; it checks as `open_report` does.
+
+    Drawing takes longest: the page stays open for other tests, which only look at it.
+    """
+    used = []
+
+    def open_(name, width, scheme):
+        if (name, width, scheme) not in drawn_pages:
+            opened = open_page(browser, files / f"{name}.html", width, 900, color_scheme=scheme)
+            draw_all(opened[0])
+            drawn_pages[name, width, scheme] = opened
+        used.append(drawn_pages[name, width, scheme])
+        return used[-1][0]
+
+    yield open_
+    assert [messages for _, messages in used if messages] == []
 
 
+NARROW, WIDE = (360, "dark"), (1440, "light")
+"""The looks of `open_drawn`."""
 LOOKS = [("year", width, scheme) for width in WIDTHS for scheme in ("light", "dark")]
 LOOKS += [
     (name, width, scheme)
@@ -138,11 +138,13 @@ LOOKS += [
 
 
 @pytest.mark.parametrize(("name", "width", "scheme"), LOOKS)
-def test_page_draws_charts_at_every_width(open_report, request, name, width, scheme):
-    page = open_report(name, width, color_scheme=scheme)
+def test_page_draws_charts_at_every_width(open_report, open_drawn, request, name, width, scheme):
+    if (width, scheme) == NARROW:
+        page = open_drawn(name, width, scheme)
+    else:
+        draw_all(page := open_report(name, width, color_scheme=scheme))
     screenshot_folder = request.config.rootpath / "build" / "reports"
     screenshot_folder.mkdir(parents=True, exist_ok=True)
-    draw_all(page)
     page.screenshot(path=screenshot_folder / f"{name}-{width}-{scheme}.png", full_page=True)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     figures = page.locator("figure").all()
@@ -192,13 +194,12 @@ def test_tables_are_not_cut(open_report, name, width, height):
     "name",
     ["year", "overview", "compare", "claims", "parity", "ecosystem", *PARITY_RUNS, *COMMANDS],
 )
-def test_pages_are_accessible(open_report, request, name):
+def test_pages_are_accessible(open_drawn, request, name):
     script = request.config.rootpath / AXE
     if not script.exists():
         pytest.skip(f"no {AXE}")
-    for width, scheme in ((1440, "light"), (390, "dark")):
-        page = open_report(name, width, color_scheme=scheme)
-        draw_all(page)
+    for look in (WIDE, NARROW):
+        page = open_drawn(name, *look)
         page.evaluate(script.read_text("utf-8"))
         # the other results are megabytes, which take longer to send than to find
         violations = page.evaluate(
@@ -342,12 +343,11 @@ def test_sections_link_to_their_csv(open_report, year_report):
 
 
 @pytest.mark.parametrize("name", ["year", "overview", "hostile", "claims", "parity", "compare"])
-def test_page_numbers_are_in_the_json(open_report, files, name):
+def test_page_numbers_are_in_the_json(open_drawn, files, name):
     """Check the headline and highlights, every table, and every mark of every chart."""
     report = json.loads((files / f"{name}.json").read_text("utf-8"))
     expected = collect_numbers(report)
-    page = open_report(name)
-    draw_all(page)
+    page = open_drawn(name, *WIDE)
     cells = page.locator("td, .highlights, .headline, h1, h2").all_text_contents()
     marks = page.locator(".live svg [aria-label]").evaluate_all(
         "all => all.map((e) => e.ariaLabel)"
