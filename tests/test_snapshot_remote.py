@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from click.testing import CliRunner
-from processes import TOKEN, start_hfscan
+from processes import TOKEN, WITHOUT_REPORTS, start_hfscan
 from testhub import FakeHub, Population
 
 from hfscan.cli import cli
@@ -225,15 +225,6 @@ def test_age_is_checked(published_hub, create_target):
 
 def snapshot_command(tmp_path, work: str) -> list[str]:
     return ["snapshot", "--target", "hf://datasets/census", "--work-dir", str(tmp_path / work)]
-
-
-WITHOUT_REPORTS = """
-import hfscan.export.folder, hfscan.sync.local, hfscan.cli
-hfscan.export.folder.FIRST_DATED_YEAR = 9999
-hfscan.sync.local._report = lambda run: None
-hfscan.cli.main()
-"""
-"""hfscan, but for most reports (see `skip_reports`): they take most of a run's time."""
 
 
 @pytest.mark.parametrize(

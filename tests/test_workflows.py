@@ -13,6 +13,7 @@ from pathlib import Path
 import duckdb
 import pytest
 import yaml
+from processes import WITHOUT_REPORTS
 from testhub import FakeHub, Population
 
 ROOT = Path(__file__).parents[1]
@@ -99,7 +100,7 @@ def test_hf_job_publishes_a_snapshot(tmp_path):
     """`hf` reads the script's options; then the job's command runs as in its container."""
     for name, script in (
         ("hf", f"#!{sys.executable}\nfrom huggingface_hub.cli.hf import main\nmain()\n"),
-        ("hfscan", f"#!{sys.executable}\nfrom hfscan.cli import main\nmain()\n"),
+        ("hfscan", f"#!{sys.executable}\n{WITHOUT_REPORTS}"),
         ("pip", '#!/bin/sh\necho "$*" > pip.log\n'),  # hfscan is installed
     ):
         (tmp_path / name).write_text(script)

@@ -105,10 +105,8 @@ def test_a_sample_of_a_period(tmp_path: Path) -> None:
     )  # fmt: skip
     with start_hub(page_size=1_000) as server:
         result = run_fetch(server, tmp_path, scope)
-    period_ids = [id_ for id_ in IDS if created_at(id_).year == 2023]
-    assert read_sorted_ids(result) == [
-        id_ for id_ in list_drawn_ids(result) if id_ in set(period_ids)
-    ]
+    period_ids = {id_ for id_ in IDS if created_at(id_).year == 2023}
+    assert read_sorted_ids(result) == [id_ for id_ in list_drawn_ids(result) if id_ in period_ids]
     assert 0.2 < result.models / len(period_ids) < 0.4
 
 

@@ -16,6 +16,14 @@ from fork_client import name_socket, run_forked
 TOKEN = "hf_" + "s" * 34
 """For the tokens of a FakeHub; output must never contain it."""
 
+WITHOUT_REPORTS = """
+import hfscan.export.folder, hfscan.sync.local, hfscan.cli
+hfscan.export.folder.FIRST_DATED_YEAR = 9999
+hfscan.sync.local._report = lambda run: None
+hfscan.cli.main()
+"""
+"""hfscan, but for most reports of `hfscan snapshot`, which take most of its time."""
+
 
 def make_environment(folder: Path, variables: dict[str, str]) -> dict[str, str]:
     """Return the environment of hfscan in a folder, with these variables in addition."""
