@@ -103,7 +103,7 @@ def test_a_sample_of_a_period(tmp_path: Path) -> None:
         since=datetime(2023, 1, 1, tzinfo=UTC), until=datetime(2024, 1, 1, tzinfo=UTC),
         sample=0.3, seed=4,
     )  # fmt: skip
-    with start_hub(page_size=1_000) as server:
+    with start_hub(page_size=100) as server:
         result = run_fetch(server, tmp_path, scope)
     period_ids = {id_ for id_ in IDS if created_at(id_).year == 2023}
     assert read_sorted_ids(result) == [id_ for id_ in list_drawn_ids(result) if id_ in period_ids]
@@ -111,7 +111,7 @@ def test_a_sample_of_a_period(tmp_path: Path) -> None:
 
 
 def test_interrupted_sample_resumes_with_the_same_draw(tmp_path: Path) -> None:
-    with start_hub(page_size=1_000) as server:
+    with start_hub(page_size=100) as server:
         with pytest.raises(fetching.Stop):
             run_fetch(server, tmp_path, Scope(sample=0.05), progress=fetching.stop_at(30))
         result = run_fetch(server, tmp_path, Scope(sample=0.05), workers=4)
