@@ -25,10 +25,10 @@ _PARITY = Path(__file__).parent / "parity"
 _SLOWEST_FILES = [
     f"test_{name}.py"
     for name in (
-        "pages recount values browser environments snapshot_remote show packaging replay "
-        "other_clients workflows recount_lineage recount_turnover recorded_crawl frameworks "
-        "sampling queries import locks published formats classify history revision_histories "
-        "snapshot torture"
+        "pages recount browser environments workflows history snapshot_remote packaging queries "
+        "recount_lineage recount_turnover recorded_crawl classify published show frameworks "
+        "export replay snapshot revision_histories revisions mcp sampling typed_columns import "
+        "locks formats torture"
     ).split()
 ]
 
