@@ -139,7 +139,7 @@ def translate_os_errors(folder: Path, advice: str | Wording = NAME_DATABASE) -> 
         message: tuple[str | Wording, ...]
         if error.errno in _FULL:
             message = (f"The disk that holds {folder} is full. Free some space",)
-        elif error.errno == errno.ENOENT:
+        elif error.errno == errno.ENOENT and not folder.exists():
             message = (f"{folder} is not there. Make the folder, or ", advice)
         else:
             reason = error.strerror or error

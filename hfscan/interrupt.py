@@ -15,6 +15,7 @@ if TYPE_CHECKING:  # slow to import, and not every command needs it
 
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 REPEAT_SECONDS = 0.05  # an interrupt that comes just before a query begins is lost
+_IMPATIENT_SECONDS = 1.0  # after which another signal stops the cleaning up as well
 _connections: list["weakref.ref[duckdb.DuckDBPyConnection]"] = []
 _lock = threading.Lock()
 
@@ -35,6 +36,8 @@ class Signals:
 
     def __init__(self) -> None:
         self.received: signal.Signals | None = None
+        self._raised_at = 0.0
+        self._is_ending = False
 
     @contextlib.contextmanager
     def handled(self) -> Iterator["Signals"]:
@@ -53,14 +56,24 @@ class Signals:
         finally:
             signal.set_wakeup_fd(earlier_fd)
             for number in handled:
-                signal.signal(number, handlers[number])
+                # the process ends; a key that is held down must not interrupt that
+                is_over = self.received is not None
+                signal.signal(number, signal.SIG_IGN if is_over else handlers[number])
             writer.close()
             watcher.join()
             reader.close()
 
+    def ignore_further(self) -> None:
+        """Ignore signals from now on: the process is about to end."""
+        self._is_ending = True
+
     def _handle(self, number: int, _: FrameType | None) -> None:
-        self.received = signal.Signals(number)
-        raise Stopped
+        now = time.monotonic()
+        is_repeated = self.received is not None and now - self._raised_at < _IMPATIENT_SECONDS
+        self.received = self.received or signal.Signals(number)
+        if not (is_repeated or self._is_ending):
+            self._raised_at = now
+            raise Stopped
 
     def _watch(self, reader: socket.socket) -> None:
         """Interrupt queries until the handler runs, which cannot run during a query."""

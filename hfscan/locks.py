@@ -43,6 +43,8 @@ def hold_lock(target: Path, advice: str | Wording) -> Iterator[None]:
         try:
             lock.acquire(timeout=0)
         except filelock.Timeout:
+            if not path.exists():
+                path.touch()  # fails where no file can be made, as in /proc: the wait would not end
             LOGGER.warning("Waiting for %s, which is writing %s.", _read_holder(path), target)
             lock.acquire()
     try:

@@ -282,6 +282,9 @@ def test_unknown_name_suggests_similar_ones(run_cli, changed):
         assert code == 7
         assert similar in errors.split("Similar names: ")[1]
     assert "Similar" not in run_cli("show", "nothing/like-it", "--db", changed)[2]
+    _, _, errors = run_cli("show", "family:ann", "--db", changed)
+    assert "ann is an account, and a family is that of a model." in " ".join(errors.split())
+    assert "Similar names: ann/a, ann/b." in run_cli("show", "family:anne", "--db", changed)[2]
 
 
 def test_files_have_the_same_numbers(run_cli, changed, tmp_path):

@@ -167,6 +167,7 @@ def run() -> int:
         try:
             code = _run_command()
         except (Exception, KeyboardInterrupt) as error:
+            signals.ignore_further()
             code = _handle_error(error, signals)
     return _TERMINATED if signals.received is signal.SIGTERM else code
 

@@ -149,7 +149,10 @@ class FigureRequest:
             raise InvalidRequestError(unknown("population", self.population, POPULATIONS))
         check_weight(self.weight)
         if self.period is None and self.population == "created":
-            raise InvalidRequestError("The population created needs a year. Name one.")
+            raise InvalidRequestError(
+                "The population 'created' is the models created in a year, but no year is given. "
+                "Name one, or choose the population 'existing'."
+            )
         if self.top is not None and self.by is None:
             raise InvalidRequestError(
                 f"There are no groups, so there is no top {self.top}. Name a grouping."

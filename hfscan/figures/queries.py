@@ -55,9 +55,14 @@ _PLACEHOLDERS = {
 """Placeholder for values in the database -> the query that lists them."""
 
 
+_LARGEST_INTEGER = 2**31 - 1  # of DuckDB's INTEGER
+_AT_LEAST_ONE = ("every", "top")
+"""Parameters of which 0 would be nothing."""
+
+
 def _to_count(value: object) -> int:
-    if (number := int(str(value))) < 0:
-        raise ValueError("negative")
+    if not 0 <= (number := int(str(value))) <= _LARGEST_INTEGER:
+        raise ValueError("out of range")
     return number
 
 
@@ -86,7 +91,7 @@ def _to_instant(value: object) -> datetime:
 
 
 _TYPES: dict[str, tuple[Callable[[object], object], str]] = {
-    "INTEGER": (_to_count, "a whole number, 0 or more"),
+    "INTEGER": (_to_count, f"a whole number from 0 to {_LARGEST_INTEGER:,}"),
     "DOUBLE": (lambda value: float(str(value)), "a number"),
     "BOOLEAN": (_to_bool, "true or false"),
     "TIMESTAMP": (_to_instant, "a date, such as 2022-03-02"),
@@ -123,6 +128,8 @@ class Parameter:
         try:
             converted = convert(value)
         except (ValueError, TypeError, KeyError) as error:
+            if self.name in _AT_LEAST_ONE:
+                description = description.replace("from 0", "from 1")
             raise InvalidRequestError(
                 f"The parameter {self.name} takes {description}, not {value!r}."
             ) from error
@@ -142,7 +149,9 @@ class Parameter:
             return "framework"
         if "<snapshots>" in self.values:
             return "snapshot"
-        return {"by": "grouping", "per": "period"}.get(self.name, self.name.replace("_", " "))
+        if self.name in ("of", "per"):  # no nouns
+            return f"value for {self.name}"
+        return {"by": "grouping"}.get(self.name, self.name.replace("_", " "))
 
 
 @dataclass(frozen=True)
@@ -324,15 +333,13 @@ def _check_is_compared(values: Mapping[str, Any]) -> None:
         )
 
 
-_AT_LEAST_ONE = ("every", "top")
-"""Parameters of which 0 would be nothing."""
-
-
 def _check_amounts(values: Mapping[str, Any]) -> None:
     """Raise InvalidRequestError where an amount would leave nothing to return."""
     for name in _AT_LEAST_ONE:
         if values.get(name) == 0:
-            raise InvalidRequestError(f"The parameter {name} takes a whole number, 1 or more.")
+            raise InvalidRequestError(
+                f"The parameter {name} takes a whole number from 1 to {_LARGEST_INTEGER:,}, not 0."
+            )
     percent = values.get("percent")
     if percent is not None and not 0 < percent <= 100:
         raise InvalidRequestError(

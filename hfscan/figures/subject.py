@@ -50,7 +50,13 @@ def find_subject(store: Store, name: str) -> Subject:
         return Subject("family", model["id"], view)  # by its last name
     if kinds and not is_family:
         return Subject("model" if "model" in kinds else "author", sought, view)
-    similar = ", ".join(row["name"] for row in query.run(store, {"name": sought, "similar": True}))
+    if is_family and kinds:
+        raise NotFoundError(
+            f"{sought} is an account, and a family is that of a model. Name the model "
+            "(family:OWNER/NAME), or the account alone."
+        )
+    found = query.run(store, {"name": sought, "similar": True})
+    similar = ", ".join(row["name"] for row in found if row["kind"] == "model" or not is_family)
     raise NotFoundError(
         f"No snapshot holds a model{'' if is_family else ' or account'} {sought!r}."
         + (f" Similar names: {similar}." if similar else "")

@@ -102,10 +102,12 @@ class Store:
             ) from error
         version, release = row or (None, "unknown")
         if version != SCHEMA_VERSION:
+            maker, advice = f"hfscan {release}", "Use that release, or crawl or import again into"
+            if release == __version__:  # between two releases
+                maker, advice = f"another state of hfscan {release}", "Crawl or import again into"
             raise DatabaseError(
-                f"{self.path} was made by hfscan {release} with schema {version}; this hfscan "
-                f"{__version__} reads schema {SCHEMA_VERSION}. Use that release, or another file "
-                "with ",
+                f"{self.path} was made by {maker} with schema {version}; this one ({__version__}) "
+                f"reads schema {SCHEMA_VERSION}. {advice} another file with ",
                 DB,
                 ".",
             )

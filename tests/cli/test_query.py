@@ -286,15 +286,36 @@ def test_page_of_a_query_says_what_is_counted(run_command, tmp_path):
     ("name", "value", "message"),
     [
         ("concentration", "framework=jax", "Set frameworks to jax,pytorch,tensorflow, or to all."),
-        ("concentration", "top=0", "The parameter top takes a whole number, 1 or more."),
-        ("composition", "top=0", "The parameter top takes a whole number, 1 or more."),
-        ("milestones", "every=0", "The parameter every takes a whole number, 1 or more."),
-        ("survival", "every=0", "The parameter every takes a whole number, 1 or more."),
+        (
+            "concentration",
+            "top=0",
+            "The parameter top takes a whole number from 1 to 2,147,483,647, not 0.",
+        ),
+        (
+            "composition",
+            "top=0",
+            "The parameter top takes a whole number from 1 to 2,147,483,647, not 0.",
+        ),
+        (
+            "milestones",
+            "every=0",
+            "The parameter every takes a whole number from 1 to 2,147,483,647, not 0.",
+        ),
+        ("lorenz", "points=-1", "points takes a whole number from 0 to 2,147,483,647, not '-1'."),
+        ("composition", "top=-1", "top takes a whole number from 1 to 2,147,483,647, not '-1'."),
+        ("composition", "min_downloads=99999999999", "from 0 to 2,147,483,647, not '99999999999'."),
+        ("tag_values", "of=foo", "There is no value for of 'foo'. Known: language, paper, "),
+        ("lorenz", "per=foo", "There is no value for per 'foo'. Known: model, author, "),
+        (
+            "survival",
+            "every=0",
+            "The parameter every takes a whole number from 1 to 2,147,483,647, not 0.",
+        ),
         ("top_shares", "percent=0", "percent takes a number above 0, up to 100, not 0."),
         ("top_shares", "percent=200", "percent takes a number above 0, up to 100, not 200."),
     ],
 )
-def test_value_that_leaves_nothing_to_return_is_refused(query, name, value, message):
+def test_value_that_has_no_result_is_refused(query, name, value, message):
     code, out, err = query(name, "--param", value)
     assert (code, out) == (2, "")
     assert message in err

@@ -62,11 +62,16 @@ def read_cpu_seconds(process):
     return 0
 
 
-def send_signal(process, number):
-    """Send a signal to a process that has started; return exit code and stderr."""
+def wait_for_start(process):
+    """Wait until a process has started."""
     deadline = time.monotonic() + (300 if Path("/proc/self/stat").exists() else 3)
     while process.poll() is None and read_cpu_seconds(process) < 1 and time.monotonic() < deadline:
         time.sleep(0.01)
+
+
+def send_signal(process, number):
+    """Send a signal to a process that has started; return exit code and stderr."""
+    wait_for_start(process)
     process.send_signal(number)
     try:
         err = process.communicate(timeout=300)[1]
@@ -83,6 +88,19 @@ def test_signal_ends_a_query(folder, name, number):
     assert "Stored data is kept" in err
     assert "Traceback" not in err
     assert not (folder / "out").exists()
+
+
+def test_many_signals_end_a_query_as_one_does(folder):
+    """As of a key that is held down."""
+    process = start_hfscan(folder, *COMMANDS["report"])
+    wait_for_start(process)
+    for _ in range(5):
+        process.send_signal(signal.SIGINT)  # none, if it has ended
+        time.sleep(0.05)
+    err = process.communicate(timeout=300)[1]
+    assert process.returncode == CODES[signal.SIGINT], err
+    assert err.count("Stored data is kept") == 1
+    assert "Traceback" not in err
 
 
 @pytest.mark.parametrize("number", CODES)

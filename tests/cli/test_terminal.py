@@ -118,6 +118,18 @@ def test_caveats_are_whole(db, run_cli, monkeypatch, columns):
     assert "..." not in caveats
 
 
+def test_summary_shows_a_flag_on_the_data_in_full(tmp_path, run_cli):
+    created = "2023-01-02T00:00:00.000Z"
+    models = [{"id": f"ann/{n}", "tags": ["tf"], "createdAt": created} for n in range(200)]
+    ingest_models(tmp_path / "h.duckdb", models, complete=True)
+    _, text, _ = run_cli("report", "--db", tmp_path / "h.duckdb")
+    assert (
+        "No model was created in the 556 days before the snapshot. Its data are older than its "
+        "time says, or its newest models are missing."
+    ) in " ".join(text.split())
+    assert len(text.splitlines()) <= 25
+
+
 def test_storage_region_is_not_the_country_of_the_author(tmp_path, run_cli):
     models = [{"id": "ann/a", "tags": ["pytorch", "region:us"]}]
     ingest_models(tmp_path / "hfscan.duckdb", models)

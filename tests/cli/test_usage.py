@@ -325,7 +325,7 @@ def test_empty_crawl_records_nothing(run_cli):
         ({"frameworks": []}, "No framework is named"),
         ({"top": 5}, "Name a grouping"),
         ({"exclude_top_authors": -1}, "a whole number"),
-        ({"population": "created"}, "needs a year"),
+        ({"population": "created"}, "no year is given"),
         ({"snapshot": 1, "as_of": datetime(2024, 8, 1)}, "exclude each other"),
         ({"as_of": datetime(2999, 1, 1)}, "2999-01-01.* in the future"),
         ({"as_of": datetime(2999, 1, 1, tzinfo=UTC)}, "2999-01-01.* in the future"),

@@ -236,6 +236,12 @@ def test_card_lists_what_is_unknown_or_implausible(tmp_path) -> None:
     assert "public API of dump" not in card
 
 
+@pytest.mark.skipif(not Path("/dev/null").is_char_device(), reason="needs a device")
+def test_device_is_no_folder(run_cli, db) -> None:
+    code, _, errors = run_cli("export", "/dev/null", "--db", db)
+    assert (code, "/dev/null is no folder" in errors) == (9, True)
+
+
 def test_other_folders_are_left_alone(run_cli, db, tmp_path, folder) -> None:
     other_folder = tmp_path / "mine"
     other_folder.mkdir()

@@ -8,6 +8,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from hfscan._version import __version__
 from hfscan.errors import DatabaseError, StorageError
 from hfscan.store import Store, list_snapshots
 
@@ -75,7 +76,13 @@ def test_another_versions_database_names_the_version(tmp_path):
     path = tmp_path / "h.duckdb"
     with Store.open(path, write=True) as store:
         store.execute("UPDATE metadata SET schema_version = 99, hfscan_version = '9.9'")
-    with pytest.raises(DatabaseError, match=r"made by hfscan 9\.9 with schema 99"):
+    with pytest.raises(
+        DatabaseError, match=r"made by hfscan 9\.9 with schema 99.*Use that release"
+    ):
+        Store.open(path)
+    with duckdb.connect(path) as connection:  # between two releases
+        connection.execute("UPDATE metadata SET hfscan_version = ?", [__version__])
+    with pytest.raises(DatabaseError, match=r"another state of hfscan .*Crawl or import again"):
         Store.open(path)
 
 

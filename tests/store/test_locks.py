@@ -3,10 +3,12 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from processes import start_hfscan
 
+from hfscan.errors import StorageError
 from hfscan.locks import hold_lock
 from hfscan.paths import cursors_file, journal_dir
 from hfscan.store import Store, list_snapshots
@@ -105,6 +107,15 @@ def test_second_process_names_the_holder_and_waits(tmp_path, target):
         holder.stdin.close()
     _, err = second_process.communicate(timeout=300)
     assert second_process.returncode == 0, err
+
+
+@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="needs a folder that takes no file")
+def test_folder_that_takes_no_file_is_refused_at_once():
+    with (
+        pytest.raises(StorageError, match="/proc cannot be written"),
+        hold_lock(Path("/proc/y"), ""),
+    ):
+        pass
 
 
 def test_killed_holder_blocks_nobody(tmp_path):

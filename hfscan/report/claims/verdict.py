@@ -178,9 +178,12 @@ def accepted_range(claim: ClaimSpec) -> str:
         None if bound is None else _format_bound(claim.unit, bound)
         for bound in (claim.accepts.least, claim.accepts.most)
     )
+    times = " times" if claim.unit == "ratio" else ""
     if least and most and least != most:
-        return f"{least} to {most}"
-    return f"{least} or more" if most is None else f"{most} or less" if least is None else most
+        return f"{least} to {most}{times}"
+    if most is None:
+        return f"{least}{times} or more"
+    return f"{most}{times} or less" if least is None else f"{most}{times}"
 
 
 def measured_value(unit: str, reading: Reading) -> str:

@@ -21,7 +21,7 @@ from hfscan.wrap import wrap
 
 _LINES, _COLUMNS = 25, 80  # narrower terminals get more lines
 _CAVEATS = 3
-_CAVEAT_LINES = 2  # of each, of 80 columns
+_CAVEAT_LINES = 3  # of each, of 80 columns; a flag on the data needs as many
 _NEXT_LINES = 3
 _LABEL = 10  # columns
 _EIGHTHS = " ▏▎▍▌▋▊▉"  # of a column
