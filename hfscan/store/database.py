@@ -24,7 +24,7 @@ Parameters = Sequence[object] | Mapping[str, object] | None
 
 # each thread that reads JSON takes 60 to 90 MB
 _WRITE_SETTINGS: Settings = {"threads": min(os.cpu_count() or 1, 4)}
-INGEST_MEMORY_LIMIT = "180 MB"
+INGEST_MEMORY_LIMIT = "220 MB"
 _LOCK_TIMEOUT = 3.0  # seconds; most processes are done with the database sooner
 _MIN_FREE_SHARE = 0.2  # of the file; below, rewriting it saves too little
 _FIRST_ROWS = 1000

@@ -34,6 +34,7 @@ _MAX_OPEN_FILES = 200  # DuckDB keeps all files of a query open
 class Staging:
     """The temporary view `staged`: the rows added, each with its number `row` and its file `part`.
 
+    The macro `staged_parts(first, last)` has those of some files.
     The folder `scratch` is for files that are deleted with it.
     """
 
@@ -86,11 +87,17 @@ class Staging:
             parameters,
         )
         self._added += 1
-        files = file_literals(sorted(self._folder.glob("[0-9]*/*.parquet")))
+        paths = sorted(self._folder.glob("[0-9]*/*.parquet"))
+        files = file_literals(paths)
+        # a query opens all files that it is given, so those of a part are given few
         self._store.execute(
-            "CREATE OR REPLACE TEMP VIEW staged AS SELECT * FROM ("
-            "SELECT *, file_index AS part, file_index << 32 | file_row_number AS row "
-            f"FROM read_parquet({files}, union_by_name=true)) ANTI JOIN excluded_rows USING (row)"
+            "CREATE OR REPLACE TEMP MACRO staged_parts(first, last) AS TABLE SELECT * FROM ("
+            "SELECT *, first + file_index AS part, (first + file_index) << 32 | file_row_number "
+            f"AS row FROM read_parquet({files}[first + 1 : last + 1], union_by_name = true)"
+            ") ANTI JOIN excluded_rows USING (row)"
+        )
+        self._store.execute(
+            f"CREATE OR REPLACE TEMP VIEW staged AS FROM staged_parts(0, {len(paths) - 1})"
         )
 
     def add_models(self, normalised: str) -> None:

@@ -111,8 +111,8 @@ GROUP BY batch
 -- name: create_batch
 CREATE TEMP {kind} batch AS
 SELECT * RENAME (row AS rowid)
-FROM staged JOIN (SELECT row, model FROM new_versions) USING (row)
-WHERE part BETWEEN {first} AND {last} AND row BETWEEN {low} AND {high}
+FROM staged_parts({first}, {last})
+JOIN (SELECT row, model FROM new_versions WHERE row BETWEEN {low} AND {high}) USING (row)
 
 -- name: insert_batch
 INSERT INTO versions BY NAME
