@@ -193,9 +193,15 @@ def pattern(globs: tuple[str, ...]) -> str:
 
 @cache
 def literals(globs: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the longest literal part of each glob: a path that matches contains one of them."""
+    """Return the longest literal part of each glob: a path that matches contains one of them.
+
+    Without those that contain another.
+    """
     parts = (re.split(r"[*?]", glob.removeprefix("/").lower()) for glob in globs)
-    return tuple(sorted({max(some, key=len) for some in parts}))
+    texts = {max(some, key=len) for some in parts}
+    return tuple(
+        sorted(text for text in texts if not any(other in text for other in texts - {text}))
+    )
 
 
 def _glob_to_regex(glob: str) -> str:
