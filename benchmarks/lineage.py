@@ -42,7 +42,7 @@ QUERIES: dict[str, tuple[str, Mapping[str, object], tuple[str, ...]]] = {
     "families": ("lineage_families", {}, (*DECLARED, *DATED)),
     "relations": ("lineage_relations", {"relations": "inferred"}, (*DECLARED, *DATED)),
     "growth": ("lineage_growth", {}, (*DECLARED, *DATED)),
-    "changes of licence": ("lineage_changes", {}, (*DECLARED, "downloads", "best_mask")),
+    "changes of license": ("lineage_changes", {}, (*DECLARED, "downloads", "best_mask")),
     "drift of framework": (
         "lineage_drift",
         {"of": "framework"},

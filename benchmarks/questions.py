@@ -39,8 +39,8 @@ QUERIES: dict[str, tuple[str, Mapping[str, object], str]] = {
     "pickle, by downloads": (
         "pickle", {"weight": "downloads", "min_downloads": 100}, "files downloads",
     ),
-    "licences": ("composition", {"by": "license", "weight": "downloads"}, "tags downloads"),
-    "licences, by year": ("composition", {"by": "license", "per": "year"}, "tags created_at"),
+    "licenses": ("composition", {"by": "license", "weight": "downloads"}, "tags downloads"),
+    "licenses, by year": ("composition", {"by": "license", "per": "year"}, "tags created_at"),
     "sizes": ("composition", {"by": "size", "weight": "downloads"}, "parameters downloads"),
     "gated, by year": ("composition", {"by": "gated", "per": "year"}, "gated created_at"),
     "tasks, by year": ("composition", {"by": "task", "per": "year"}, "pipeline_tag created_at"),

@@ -31,7 +31,7 @@ QUERIES: dict[str, tuple[str, Mapping[str, object], Mapping[str, str]]] = {
     "survival": (
         "survival", {"by": "year"}, {"versions": f"{INTERVAL} key id created_at at_cutoff"},
     ),
-    "licence changes": (
+    "license changes": (
         "license_changes", {"earlier": 1, "later": 3},
         {"models_in(1)": "key id tags", "models_in(3)": "key id tags downloads"},
     ),

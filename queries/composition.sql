@@ -1,5 +1,5 @@
 -- title: Composition of the Hub
--- answers: How are models, downloads or likes distributed over licences, libraries, sizes, years, base models or groups of accounts?
+-- answers: How are models, downloads or likes distributed over licenses, libraries, sizes, years, base models or groups of accounts?
 -- param by VARCHAR = license : the grouping
 -- param weight VARCHAR = models : models: each counts once; downloads: by its 30-day downloads; downloads_all_time: by all of them; likes: by its likes
 -- param min_downloads INTEGER = 0 : only models with at least this many downloads in 30 days

@@ -1,8 +1,8 @@
--- title: Licence changes between two snapshots
--- answers: Which licence became which, by models and by downloads?
+-- title: License changes between two snapshots
+-- answers: Which license became which, by models and by downloads?
 -- param earlier INTEGER = NULL : the snapshot to start from; NULL: the one before `later`
 -- param later INTEGER = NULL : the snapshot to compare with; NULL: the newest
--- param unchanged BOOLEAN = false : models that kept their licence, too
+-- param unchanged BOOLEAN = false : models that kept their license, too
 -- param top INTEGER = NULL : return this many of the largest changes; NULL: all
 -- values earlier: <snapshots>
 -- values later: <snapshots>
@@ -10,7 +10,7 @@
 -- column downloads_share: share
 -- column coverage: share
 -- chart: none
--- Of the models in both snapshots whose tags both know (coverage: their share of all in both): those whose licence
+-- Of the models in both snapshots whose tags both know (coverage: their share of all in both): those whose license
 -- tags were `before` and are `after`. denominator: all with `before`. downloads: of the 30 days before the later
 -- snapshot; downloads_share: of the downloads of all with `before`, where they are known.
 WITH sides AS (

@@ -1,5 +1,5 @@
 -- title: From base to derivative
--- answers: Which frameworks, formats or licences do derivatives have, and which do their bases have?
+-- answers: Which frameworks, formats or licenses do derivatives have, and which do their bases have?
 -- param of VARCHAR = license : what is compared: framework, format or license
 -- param frameworks VARCHAR[] = pytorch,tensorflow,jax,onnx,gguf,mlx : the frameworks or runtimes to distinguish
 -- param formats VARCHAR[] = safetensors,gguf,onnx,openvino,keras : the formats to distinguish
@@ -19,7 +19,7 @@
 -- A pair is a derivative and a base in the snapshot. before: what the base has, after: the derivative. denominator: pairs
 -- of which both are known, or the derivatives' downloads; coverage: their share of all pairs. share_of_before: of the
 -- pairs with the same base side. Frameworks are by the best evidence (hfscan query breakdown); a format alone does not
--- tell the framework. none: none of those compared. Licences are as tagged.
+-- tell the framework. none: none of those compared. Licenses are as tagged.
 WITH pairs AS (
     SELECT
         before, after, change,

@@ -1,5 +1,5 @@
 -- title: What derivatives keep of their bases
--- answers: How many derivatives have the framework, the format or the licence of their base, and how many have another?
+-- answers: How many derivatives have the framework, the format or the license of their base, and how many have another?
 -- param of VARCHAR = license : what is compared: framework, format or license
 -- param frameworks VARCHAR[] = pytorch,tensorflow,jax,onnx,gguf,mlx : the frameworks or runtimes to distinguish
 -- param formats VARCHAR[] = safetensors,gguf,onnx,openvino,keras : the formats to distinguish
@@ -15,7 +15,7 @@
 -- chart: bar x=share y=relation color=change
 -- A pair is a derivative and a base in the snapshot. denominator: the pairs of this relation of which both are known, or
 -- the derivatives' downloads; coverage: their share of all its pairs. same: as the base; added: what the base has, and
--- more; dropped: less, or none; replaced: another. Licences are as tagged, none is one of their values.
+-- more; dropped: less, or none; replaced: another. Licenses are as tagged, none is one of their values.
 WITH pairs AS (
     SELECT
         CASE $relations::VARCHAR WHEN 'inferred' THEN inferred_relation ELSE relation END AS relation, change,

@@ -1,5 +1,5 @@
--- title: Languages, papers, licences and storage regions of models
--- answers: How many models, with how many downloads, name each language, paper, licence or storage region?
+-- title: Languages, papers, licenses and storage regions of models
+-- answers: How many models, with how many downloads, name each language, paper, license or storage region?
 -- param of VARCHAR = language : what is named: language, paper (arXiv), license or storage_region
 -- param weight VARCHAR = models : models: each counts once; downloads: by its 30-day downloads; downloads_all_time: by all of them; likes: by its likes
 -- param min_downloads INTEGER = 0 : only models with at least this many downloads in 30 days

@@ -35,7 +35,7 @@ _EXAMPLES = """
 hfscan query
 hfscan query concentration --param framework=tensorflow
 hfscan query "SELECT count(*) AS models FROM census" --format csv
-# the share of downloads without a licence, in each snapshot
+# the share of downloads without a license, in each snapshot
 hfscan query composition --param weight=downloads --per-snapshot
 hfscan query formats --out formats.svg
 hfscan query exclusivity --dialect spark

@@ -123,7 +123,7 @@ class SyntheticPopulation:
         return str(forms[number % len(forms)]).format(number)
 
     def _draw_other_tags(self, draw: Random) -> Iterator[str]:
-        """Yield tags that say nothing about framework, task, licence or language."""
+        """Yield tags that say nothing about framework, task, license or language."""
         for form in self._other_tags[: draw.choice((2, 3, 5, 5))]:
             yield form.format(draw.randrange(1, 10))
 

@@ -21,7 +21,7 @@ DEFINITION_LABELS = {
 GROUP_NOUNS = {
     "account_group": "Account group", "architecture": "Architecture", "author": "Account",
     "base_author": "Account of the base", "family": "Family", "gated": "Gated",
-    "language": "Language", "library": "Library", "license": "Licence", "paper": "Paper",
+    "language": "Language", "library": "Library", "license": "License", "paper": "Paper",
     "relation": "Relation", "size": "Parameters", "storage_region": "Storage region",
     "task": "Task", "year": "Year of creation",
 }  # fmt: skip

@@ -175,8 +175,8 @@ def _join_names(names: Sequence[str]) -> str:
 def _describe_license(row: Row, base: Row | None) -> str:
     license_ = row["license"]
     if license_ is None:
-        return "licence unknown"
-    text = "no licence" if license_ == "(none)" else _shorten(license_)
+        return "license unknown"
+    text = "no license" if license_ == "(none)" else _shorten(license_)
     before = None if base is None else base["license"]
     return text if before in (None, "(none)", license_) else f"{text} (base: {_shorten(before)})"
 

@@ -109,7 +109,7 @@ def test_bases_above_are_not_indented(run_cli, tmp_path):
     chain = [{"id": f"n/{n}", "tags": [f"base_model:n/{n - 1}"]} for n in range(60)]
     ingest_models(tmp_path / "h.duckdb", chain)
     _, out, _ = run_cli("lineage", "n/59", "--up", 60, "--db", tmp_path / "h.duckdb")
-    assert "↓ n/58  finetune? · framework unknown · no licence" in read_lines(out)
+    assert "↓ n/58  finetune? · framework unknown · no license" in read_lines(out)
 
 
 def test_long_names_and_many_bases_are_cut(run_cli, tmp_path):
@@ -140,7 +140,7 @@ def test_relation_is_unknown_without_tags(run_cli, tmp_path):
     base = {"models": [{"id": "a/base"}], "relation": None}
     ingest_models(tmp_path / "h.duckdb", [{"id": "a/child", "baseModels": base}])
     _, out, _ = run_cli("lineage", "a/child", "--db", tmp_path / "h.duckdb")
-    assert "a/child  relation unknown · framework unknown · licence unknown" in out
+    assert "a/child  relation unknown · framework unknown · license unknown" in out
     assert "A relation with ?" not in out
 
 

@@ -1,4 +1,4 @@
-"""Queries about what models are: licences, sizes, bases, languages; counted by hand."""
+"""Queries about what models are: licenses, sizes, bases, languages; counted by hand."""
 
 import pytest
 from counted_models import fractions, model, tagged

@@ -257,8 +257,8 @@ def test_relation_is_not_inferred_from_unknown_tags(tmp_path):
     [(None, ["base_model:a/base"]), ([], None)],
     ids=["base unknown", "derivative unknown"],
 )
-def test_pairs_with_an_unknown_licence_have_no_change(tmp_path, base_tags, child_tags):
-    """Where one side has no licence tag and the other is unknown, none was added or dropped."""
+def test_pairs_with_an_unknown_license_have_no_change(tmp_path, base_tags, child_tags):
+    """Where one side has no license tag and the other is unknown, none was added or dropped."""
     models = [
         {"id": "a/base", "tags": base_tags},
         UNTAGGED | {"id": "u/x", "tags": child_tags},

@@ -93,9 +93,9 @@ def test_share_has_its_counts(claims):
 
 
 def test_claim_without_a_snapshot_of_its_time_shows_the_newest(claims):
-    licence = claims["no-licence-2025"]
-    assert licence.verdict == "not_measured"
-    newest = licence.readings[-2]
+    license = claims["no-license-2025"]
+    assert license.verdict == "not_measured"
+    newest = license.readings[-2]
     assert (newest.role, newest.snapshot, round(newest.low, 3)) == ("apart", 2, 0.622)
     assert newest.apart
 

@@ -74,8 +74,8 @@ OVER_SNAPSHOTS = """
 title = "Mine"
 
 [[section]]
-name = "licences"
-title = "Licences"
+name = "licenses"
+title = "Licenses"
 population = "none"
 query = "composition"
 over = "snapshots"
@@ -134,10 +134,10 @@ def test_report_of_queries_over_snapshots(report, tmp_path):
     document = json.loads(text)
     assert document["findings"] == ["1 of 3 models (33.3 %) in the snapshot have no downloads."]
     assert "not record what these need: Sizes of the models." in document["notes"][-1]
-    licences, largest, _ = document["tables"]
+    licenses, largest, _ = document["tables"]
     assert [(row["group"], row["numerator"]) for row in largest["rows"]] == [("(none)", 2)]
     assert {(row["weight"], row["observed_at"], row["group"], row["numerator"], row["denominator"])
-            for row in licences["rows"]} == {
+            for row in licenses["rows"]} == {
         ("models", "2024-07-01", "mit", 1, 1), ("models", "2024-07-11", "mit", 1, 3),
         ("models", "2024-07-01", "(none)", 0, 1), ("downloads", "2024-07-01", "(none)", 0, 3),
         ("models", "2024-07-11", "(none)", 2, 3), ("downloads", "2024-07-01", "mit", 3, 3),

@@ -127,7 +127,7 @@ def test_known_concentration_of_july_2024(recorded_db, models):
     with Store.open(recorded_db) as store:
         view = SnapshotView.latest(store, snapshot=NEW)
         shares = {row["name"]: row["share"] for row in view.run("top_shares", {})}
-        licences = {row["group"]: row["share"] for row in view.run("composition", {})}
+        licenses = {row["group"]: row["share"] for row in view.run("composition", {})}
     downloads = sorted((model.downloads for model in models[NEW]), reverse=True)
     expected = {
         "top 10": (sum(downloads[:10]) / sum(downloads), 0.564),
@@ -140,5 +140,5 @@ def test_known_concentration_of_july_2024(recorded_db, models):
         assert shares[name] == pytest.approx(share, abs=1e-9), name
         assert round(share, 3) == published, name
     without = sum(model.groups["license"] == "(none)" for model in models[NEW])
-    assert licences["(none)"] == pytest.approx(without / 760_000, abs=1e-9)
+    assert licenses["(none)"] == pytest.approx(without / 760_000, abs=1e-9)
     assert round(without / 760_000, 3) == 0.622

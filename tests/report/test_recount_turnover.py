@@ -1,4 +1,4 @@
-"""Turnover, survival, licence changes and histories on the recorded snapshots equal a recount."""
+"""Turnover, survival, license changes and histories on the recorded snapshots equal a recount."""
 
 import csv
 import shutil

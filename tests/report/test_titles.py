@@ -156,19 +156,19 @@ def two_snapshots(tmp_path_factory):
 @pytest.mark.parametrize(
     ("arguments", "title"),
     [
-        (("composition",), "Licence mit: 75.0 % * of the models"),
+        (("composition",), "License mit: 75.0 % * of the models"),
         (("composition", "--param", "per=year"),
-         "Licence mit: 80.0 % in 2022 (from 2 March) to 70.0 % in 2023"),
+         "License mit: 80.0 % in 2022 (from 2 March) to 70.0 % in 2023"),
         (("composition", "--param", "per=year", "--param", "weight=downloads"),
-         "Licence mit: 80.0 % of the downloads in 2022 (from 2 March) to 70.0 % of the downloads "
+         "License mit: 80.0 % of the downloads in 2022 (from 2 March) to 70.0 % of the downloads "
          "in 2023"),
         (("composition", "--param", "by=author"), "Account ann: 75.0 % * of the models"),
         (("composition", "--per-snapshot"),
-         "Licence mit: 50.0 % on 2024-07-11 to 75.0 % on 2025-07-11"),
+         "License mit: 50.0 % on 2024-07-11 to 75.0 % on 2025-07-11"),
         (("composition", "--param", "per=year", "--per-snapshot"), "Composition of the Hub"),
         (("tag_values",), "Language en: 75.0 % * of the models"),
         (("tag_values", "--param", "of=license", "--per-snapshot"),
-         "Licence mit: 50.0 % on 2024-07-11 to 75.0 % on 2025-07-11"),
+         "License mit: 50.0 % on 2024-07-11 to 75.0 % on 2025-07-11"),
         (("formats",),
          "PyTorch: 80.0 % in 2022 (from 2 March) to 70.0 % in 2023, of the models with known "
          "evidence"),

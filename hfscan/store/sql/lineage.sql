@@ -273,16 +273,16 @@ WHERE ranked <> 'model' AND unit IS NOT NULL
 GROUP BY unit
 HAVING count(n) > 0;
 
--- The licences that a model is tagged with, as one text; NULL: unknown.
+-- The licenses that a model is tagged with, as one text; NULL: unknown.
 CREATE MACRO IF NOT EXISTS licenses(tags) AS
 CASE
     WHEN len(tag_values(tags, 'license:')) > 1 THEN array_to_string(list_sort(tag_values(tags, 'license:')), ' + ')
-    -- one licence, as most have, needs no sorting and joining
+    -- one license, as most have, needs no sorting and joining
     WHEN tags IS NOT NULL THEN coalesce(list_filter(tag_values(tags, 'license:'), lambda name: name <> '')[1], '(none)')
 END;
 
 -- The models and their parents with what each has: those of the frameworks or formats to distinguish,
--- or its licence (`of`: framework, format or license). `change`: same, added (the model has all of its
+-- or its license (`of`: framework, format or license). `change`: same, added (the model has all of its
 -- parent's and more), dropped (less), replaced; NULL where either is unknown.
 CREATE MACRO IF NOT EXISTS parent_traits(of, distinguished) AS TABLE
 WITH resolved AS MATERIALIZED (FROM resolved_parents() WHERE parent IS NOT NULL),
