@@ -35,14 +35,19 @@ WITH_OTHER_PACKAGES := tests/cli/test_publish.py tests/export/test_published.py 
 	"tests/docs/test_pages.py::test_blocks_run[parity.md]" \
 	"tests/docs/test_pages.py::test_blocks_run[parity-sweep.md]"
 
+# COVERAGE=1 measures it; tests that run in Python, not in DuckDB, then take up to twice the time
+COVERAGE ?=
+cover-base := $(if $(COVERAGE),--cov --cov-report= --cov-fail-under=0)
+cover-all := $(if $(COVERAGE),--cov --cov-append --cov-report=term)
+
 TESTS ?=
 PATHS := $(wildcard $(firstword $(subst ::, ,$(TESTS))))
 
 ifeq ($(TESTS),)
 # with --jobs=2, the tests of the base environment run while the others are installed
-test: test-base $(PARITY)/ready  ## run all tests; TESTS=tests/test_cli.py or TESTS=word selects some
-	$(parity-tests) TZ=$(WEST) $(PARITY)/bin/python -m pytest $(WORKERS) --durations=30 --cov --cov-append \
-		--cov-report=term tests/parity $(WITH_OTHER_PACKAGES)
+test: test-base $(PARITY)/ready  ## run all tests; TESTS=tests/test_cli.py or TESTS=word selects some; COVERAGE=1
+	$(parity-tests) TZ=$(WEST) $(PARITY)/bin/python -m pytest $(WORKERS) --durations=30 $(cover-all) \
+		tests/parity $(WITH_OTHER_PACKAGES)
 else ifneq ($(filter tests/parity%,$(PATHS)),)
 test: $(PARITY)/ready
 	$(parity-tests) $(PARITY)/bin/python -m pytest "$(TESTS)"
@@ -62,7 +67,7 @@ test: $(VENV)/ready
 endif
 
 test-base: lint  ## run the tests that need no framework
-	$(pinned-base) TZ=$(EAST) $(BIN)/python -m pytest $(WORKERS) --durations=30 --cov --cov-report= --cov-fail-under=0
+	$(pinned-base) TZ=$(EAST) $(BIN)/python -m pytest $(WORKERS) --durations=30 $(cover-base)
 
 test-backends: $(PARITY)/ready $(BACKENDS)/all-ready  ## test parity with all backends, also those that `make test` leaves out
 	$(parity-tests) $(PARITY)/bin/python -m pytest $(WORKERS) tests/parity
