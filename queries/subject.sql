@@ -12,7 +12,8 @@ FROM (
             OR levenshtein(lower(id), lower($name)) <= 2
         ELSE id = $name OR key = $name END
     UNION
-    SELECT 'model', moved_to FROM redirects WHERE id = $name AND NOT $similar
+    SELECT 'model', moved_to FROM redirects
+    WHERE id = $name AND moved_to IN (SELECT id FROM versions) AND NOT $similar
     UNION
     SELECT DISTINCT 'author', author
     FROM versions

@@ -287,6 +287,13 @@ def test_unknown_name_suggests_similar_ones(run_cli, changed):
     assert "Similar names: ann/a, ann/b." in run_cli("show", "family:anne", "--db", changed)[2]
 
 
+@pytest.mark.parametrize("name", ["gpt2", "family:gpt2"])  # leads to openai-community/gpt2
+def test_name_that_leads_to_a_model_of_no_snapshot(run_cli, changed, name):
+    code, _, errors = run_cli("show", name, "--db", changed)
+    assert code == 7
+    assert errors.startswith("Error: No snapshot holds a model")
+
+
 def test_files_have_the_same_numbers(run_cli, changed, tmp_path):
     run_cli("show", "ann/b", "--db", changed, "--out", "out", "--format", "json", "--format", "csv")
     document = json.loads((tmp_path / "out" / "model.json").read_text())
