@@ -18,9 +18,9 @@ from hfscan._version import __version__
 from hfscan.api import Database
 from hfscan.errors import HfscanError
 from hfscan.figures import Definition, Grouping, SnapshotView, Weight, list_queries, load
+from hfscan.figures.limits import WatchedRows, describe_limits
 from hfscan.figures.queries import Query
 from hfscan.figures.sql import find_query, limit_time, restrict, run_query
-from hfscan.figures.unmatched import WatchedRows, describe_unmatched
 from hfscan.store import Store
 from hfscan.text import encode_json
 
@@ -137,11 +137,9 @@ class _Tools:
                 dict(zip(result.columns, row, strict=True)) for row in itertools.islice(rows, most)
             ]
             has_more_rows = next(rows, None) is not None
-            notes = list(describe_unmatched(store, named, parameters or {}, watched))
-            sources = [
-                {"id": source.id, "observed_to": source.observed_to}
-                for source in result.compared.values() or (view.snapshot,)
-            ]
+            snapshots = result.compared.values() or (view.snapshot,)
+            notes = list(describe_limits(store, named, parameters or {}, watched, snapshots))
+            sources = [{"id": source.id, "observed_to": source.observed_to} for source in snapshots]
             return {
                 "snapshot": sources[-1],
                 **({"compared_with": sources[0]} if result.compared else {}),

@@ -28,10 +28,10 @@ from hfscan.figures import (
     find_subject,
     run_per_snapshot,
 )
+from hfscan.figures.limits import WatchedRows, describe_empty, describe_limits
 from hfscan.figures.queries import is_query_name
 from hfscan.figures.sql import find_query, restrict, run_query
 from hfscan.figures.trend import Per, choose_definitions, compute_exclusivity_trend, list_measures
-from hfscan.figures.unmatched import WatchedRows, describe_empty, describe_unmatched
 from hfscan.frameworks import DEFAULT_DEFINITION, Definition, taxonomy
 from hfscan.report import ReportRequest, build_claims_report, build_report
 from hfscan.report.lineage import LineageTree
@@ -281,9 +281,9 @@ class Database:
         `name`: or one read-only SQL statement, as `hfscan query`; dates in its rows are text. It
         reads no files, and takes at most half of the machine's memory, or 4 GiB.
         `per_snapshot`: over each snapshot of the entire Hub, oldest first; rows also have
-        `snapshot`, `observed_at` and `flags`. `notes` of the rows say that nothing matches the
-        parameters. Raises InvalidRequestError on an unknown query, and
-        where the SQL is wrong.
+        `snapshot`, `observed_at` and `flags`. `notes` of the rows say which snapshot is
+        partial, and that nothing matches the parameters. Raises InvalidRequestError on an unknown
+        query, and where the SQL is wrong.
         """
         if per_snapshot and snapshot is not None:
             raise InvalidRequestError("snapshot and per_snapshot exclude each other. Give one.")
@@ -303,7 +303,10 @@ class Database:
             return Records(over, ["snapshot", "observed_at", "flags", *columns], notes)
         found = view.run(name, parameters)
         watched = WatchedRows.read(found)
-        return Records(found, columns, describe_unmatched(self._store, named, parameters, watched))
+        _, compared = named.bind_compared(self._store, view.add_release(named, parameters))
+        snapshots = compared.values() or (view.snapshot,)
+        limits = describe_limits(self._store, named, parameters, watched, snapshots)
+        return Records(found, columns, limits)
 
     @checked
     def history(self, name: str) -> Records:

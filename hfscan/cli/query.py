@@ -172,9 +172,9 @@ def _run_once(
     target: ResultTarget,
     limit: int | None,
 ) -> None:
-    """Run a query over one snapshot, write the result, and say if its parameters match nothing."""
+    """Run a query over one snapshot, write the result, and say what limits it."""
+    from hfscan.figures.limits import WatchedRows, describe_limits
     from hfscan.figures.sql import run_query
-    from hfscan.figures.unmatched import WatchedRows, describe_unmatched
     from hfscan.report import TABLE_FORMATS
     from hfscan.report.result_report import query_section
 
@@ -196,7 +196,8 @@ def _run_once(
                 echo_lines(plan.rstrip())
         else:
             _write(result.columns, rows, target, limit)
-    for text in describe_unmatched(view.store, query, parameters, watched):
+    snapshots = result.compared.values() or (view.snapshot,)
+    for text in describe_limits(view.store, query, parameters, watched, snapshots):
         note(text)
 
 
@@ -224,7 +225,7 @@ def _run_per_snapshot(
     selector: SnapshotSelector,
 ) -> None:
     from hfscan.figures import run_per_snapshot
-    from hfscan.figures.unmatched import WatchedRows, describe_empty
+    from hfscan.figures.limits import WatchedRows, describe_empty
     from hfscan.report import write_rows
     from hfscan.report.result_report import query_section
 

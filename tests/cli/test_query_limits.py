@@ -1,4 +1,4 @@
-"""`hfscan query`, the Python API and `hfscan mcp` where nothing matches what was asked."""
+"""`hfscan query`, the Python API and `hfscan mcp` where a result is limited or empty."""
 
 import asyncio
 import json
@@ -152,3 +152,17 @@ def test_python_and_agents_learn_that_nothing_matched(db):
         assert "notes" not in json.loads(content.text)
 
     asyncio.run(converse())
+
+
+def test_partial_snapshot_is_noted(tmp_path, run_cli):
+    path = tmp_path / "h.duckdb"
+    models = [{"id": f"ann/{number}", "tags": ["pytorch"]} for number in range(100)]
+    for day, count in ((10, 100), (11, 7)):
+        ingest_models(path, models[:count], day=datetime(2024, 7, day, tzinfo=UTC))
+    text = "Snapshot 2 is partial: 7 models, 7.0 % of the 100 of snapshot 1. A part is missing."
+    for sql in ("exclusivity", "changes", "SELECT count(*) FROM census"):
+        assert text in " ".join(run_cli("query", sql, "--db", path)[2].split())
+    assert "partial" not in run_cli("query", "exclusivity", "--snapshot", 1, "--db", path)[2]
+    with hfscan.open_database(path) as database:
+        assert text in database.query("exclusivity").notes
+        assert text in database.query("changes").notes

@@ -1,10 +1,11 @@
-"""Say that the parameters of a query match nothing in the data, or something similar."""
+"""Say what limits the result of a query: a partial snapshot, or parameters that match nothing."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from hfscan.figures.quality import find_partial
 from hfscan.figures.queries import Query
-from hfscan.store import Store
+from hfscan.store import Snapshot, Store
 
 _COUNTED = ("denominator", "models")  # columns whose zeros mean that nothing was found
 _SELECTING = frozenset(
@@ -47,10 +48,22 @@ class WatchedRows:
         self.is_empty, self.is_similar = is_empty, is_similar and not is_empty
 
 
-def describe_unmatched(
-    store: Store, query: Query, parameters: Mapping[str, object], rows: WatchedRows
+def describe_limits(
+    store: Store,
+    query: Query,
+    parameters: Mapping[str, object],
+    rows: WatchedRows,
+    snapshots: Collection[Snapshot],
 ) -> Iterator[str]:
-    """Yield what the parameters of a named query do not match, after its rows were read."""
+    """Yield which snapshots of a query are partial, and what its parameters do not match.
+
+    `rows`: its rows, after they were read.
+    """
+    read = {snapshot.id for snapshot in snapshots}
+    if query.reads_census or query.compares_snapshots:
+        for flag in find_partial(store):
+            if flag.snapshot in read:
+                yield f"Snapshot {flag.snapshot} is partial: {flag.message}"
     if not query.name:
         return
     if rows.is_empty:
