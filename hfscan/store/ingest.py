@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
@@ -170,7 +171,7 @@ def _insert_staged(
     return Ingested(
         snapshot,
         models,
-        **excluded,  # type: ignore[arg-type]
+        **excluded,
         duplicates=duplicates,
         unknown_keys=unknown_keys,
         unreadable=unreadable,
@@ -183,7 +184,7 @@ def _insert_staged(
     )
 
 
-def _count_excluded(store: Store) -> dict[str, int]:
+def _count_excluded(store: Store) -> dict[str, Any]:
     """Return how many staged rows each reason of _EXCLUDED excludes: the first one that applies."""
     cases = " ".join(f"WHEN {condition} THEN '{name}'" for name, condition in _EXCLUDED.items())
     counts = store.execute(f"SELECT CASE {cases} END, count(*) FROM staged GROUP BY 1").fetchall()
