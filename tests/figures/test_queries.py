@@ -8,6 +8,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from recount_turnover import ACCOUNTS_OF_2024
 from tracing import pause_tracing
 
 from hfscan.errors import InconsistentError
@@ -44,13 +45,13 @@ def new_models(shared_data):
 
 
 @pytest.fixture(scope="module")
-def followed_models(store, old_models, new_models):
-    """The models of snapshot 1, by their names in snapshot 2 where a new one is known."""
+def followed_models(old_models, new_models):
+    """The models of snapshot 1, by the names that those without an account got until snapshot 2."""
     moves = {
-        old: new
-        for old, new in store.execute("SELECT id, moved_to FROM redirects").fetchall()
-        if old in old_models and old not in new_models
-        if new in new_models and new not in old_models
+        name: new
+        for new in new_models
+        if (parts := new.split("/"))[0] in ACCOUNTS_OF_2024
+        if (name := parts[-1]) in old_models and name not in new_models
     }
     assert len(moves) == 68
     return {moves.get(name, name): model for name, model in old_models.items()}
