@@ -184,7 +184,11 @@ class _Tools:
         with self._open() as store:
             rows = Database(store).lineage(model, up=up, down=down)
             most = max(1, min(limit, _MOST_ROWS))
-            return {"models": list(rows[:most]), "has_more_models": len(rows) > most}
+            return {
+                "models": list(rows[:most]),
+                "has_more_models": len(rows) > most,
+                **({"notes": rows.notes} if rows.notes else {}),
+            }
 
 
 def _describe(query: Query) -> dict[str, Any]:

@@ -94,7 +94,10 @@ def test_trend_equals_the_command(database, tmp_path):
         result = CliRunner().invoke(
             cli, ["trend", *arguments, "--format", "json", "--db", str(tmp_path / "h.duckdb")]
         )
-        assert [dict(row) for row in database.trend(**options)] == json.loads(result.stdout)
+        rows = database.trend(**options)
+        assert [dict(row) for row in rows] == json.loads(result.stdout)
+        assert [*rows.notes] == [line for line in result.stderr.splitlines() if line in rows.notes]
+        assert any("BREAK IN SERIES" in note for note in rows.notes) == ("formats" not in options)
     with pytest.raises(InvalidRequestError, match="formats and weight"):
         database.trend(formats=True, weight="downloads")
     for options in ({"per": "month"}, {"snapshot": database.snapshots[0].id}):

@@ -3,7 +3,7 @@
 import functools
 import inspect
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from numbers import Integral
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar, get_args, get_type_hints
@@ -11,6 +11,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar, get_args, get_type_hint
 from hfscan.errors import HfscanError, InvalidRequestError
 from hfscan.suggest import did_you_mean
 from hfscan.text import join_words
+from hfscan.timestamps import to_utc_naive
 
 Arguments = ParamSpec("Arguments")
 Owner = TypeVar("Owner")
@@ -110,3 +111,19 @@ def name_arguments(function: Callable[Arguments, Result]) -> Callable[Arguments,
             raise
 
     return call
+
+
+def list_names(frameworks: str | Sequence[str]) -> tuple[str, ...]:
+    """Return names, also given with commas, without duplicates."""
+    names = frameworks.split(",") if isinstance(frameworks, str) else frameworks
+    return tuple(dict.fromkeys(names))
+
+
+def check_instant(as_of: datetime | None, snapshot: int | None) -> datetime | None:
+    """Return the time in UTC, without zone. Raises InvalidRequestError."""
+    if snapshot is not None and as_of is not None:
+        raise InvalidRequestError("snapshot and as_of exclude each other. Give one.")
+    instant = to_utc_naive(as_of)
+    if instant is not None and instant.date() > datetime.now(UTC).date():
+        raise InvalidRequestError(f"as_of ({instant:%Y-%m-%d}) lies in the future.")
+    return instant

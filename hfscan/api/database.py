@@ -1,11 +1,11 @@
 """The database of the Python API."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
-from typing import Literal, TypedDict, Unpack, get_args
+from typing import Any, Literal, TypedDict, Unpack, get_args
 
-from hfscan.api.calls import checked, name_arguments
+from hfscan.api.calls import check_instant, checked, list_names, name_arguments
 from hfscan.api.document import Explanation, Report
 from hfscan.api.records import Records
 from hfscan.errors import DatabaseError, InvalidRequestError, NotFoundError
@@ -28,13 +28,14 @@ from hfscan.figures import (
     find_subject,
     run_per_snapshot,
 )
-from hfscan.figures.limits import WatchedRows, describe_empty, describe_limits
+from hfscan.figures.limits import WatchedRows, describe_empty, describe_limits, describe_partial
 from hfscan.figures.queries import is_query_name
 from hfscan.figures.sql import find_query, restrict, run_query
 from hfscan.figures.trend import Per, choose_definitions, compute_exclusivity_trend, list_measures
 from hfscan.frameworks import DEFAULT_DEFINITION, Definition, taxonomy
 from hfscan.report import ReportRequest, build_claims_report, build_report
 from hfscan.report.lineage import LineageTree
+from hfscan.report.trend_notes import describe_trend, explain_trend
 from hfscan.scope import DEFAULT_FRAMEWORKS
 from hfscan.store import Snapshot, Store, list_snapshots
 from hfscan.suggest import unknown
@@ -113,10 +114,10 @@ class Database:
         """
         report = build_report(
             self._store,
-            ReportRequest(year=year, frameworks=_list_names(frameworks), **options),
+            ReportRequest(year=year, frameworks=list_names(frameworks), **options),
             name=name,
             snapshot=snapshot,
-            as_of=_check_instant(as_of, snapshot),
+            as_of=check_instant(as_of, snapshot),
             compare_year=compare_year,
             compare_snapshot=compare_snapshot,
         )
@@ -138,8 +139,8 @@ class Database:
         """Return shares by date of creation, or of each snapshot, as `hfscan trend`.
 
         `per`: by default year. `formats`: the share of models with each framework, format or
-        runtime. Raises InvalidRequestError on wrong values, NotFoundError where no snapshot can
-        answer.
+        runtime. `notes` of the rows say what limits them, such as a break in the series. Raises
+        InvalidRequestError on wrong values, NotFoundError where no snapshot can answer.
         """
         if by_snapshot and (per or options.get("snapshot") is not None):
             raise InvalidRequestError("by_snapshot cannot be combined with per or snapshot.")
@@ -148,10 +149,12 @@ class Database:
         if formats and weight != "models":
             raise InvalidRequestError("formats and weight exclude each other. Give one.")
         view, as_of = self._view(**options), to_utc_naive(options.get("as_of"))
-        names = None if frameworks is None else _list_names(frameworks)
+        names = None if frameworks is None else list_names(frameworks)
         definitions = choose_definitions(view, definition, formats=formats)
+        columns: list[str] = []
+        rows: list[dict[str, Any]]
         if by_snapshot:
-            rows = compare_snapshots(
+            over = compare_snapshots(
                 view,
                 list_measures(weight, formats=formats),
                 frameworks=names,
@@ -160,8 +163,8 @@ class Database:
                 transformers=transformers,
                 as_of=as_of,
             )
-            return Records(rows)
-        if formats:
+            rows = list(over)
+        elif formats:
             adoption = compute_adoption(
                 view,
                 per=per or "year",
@@ -169,18 +172,22 @@ class Database:
                 definition=definitions[0],
                 transformers=transformers,
             )
-            columns = view.list_columns("formats", {})
+            rows = list(adoption)
+            columns = [*view.list_columns("formats", {}), "since", "until", "definition"]
             columns.remove("cluster")
-            return Records(adoption, [*columns, "since", "until", "definition"])
-        figures = compute_exclusivity_trend(
-            view,
-            definitions,
-            per=per or "year",
-            frameworks=names,
-            weight=weight,
-            transformers=transformers,
-        )
-        return Records(figure.as_dict() for figure in figures)
+        else:
+            figures = compute_exclusivity_trend(
+                view,
+                definitions,
+                per=per or "year",
+                frameworks=names,
+                weight=weight,
+                transformers=transformers,
+            )
+            rows = [figure.as_dict() for figure in figures]
+        notes = [*describe_trend(view, rows, definitions, weight, by_snapshot=by_snapshot)]
+        notes += explain_trend(rows, view.find_titles(names or DEFAULT_FRAMEWORKS), view)
+        return Records(rows, columns, notes)
 
     @checked
     def claims(
@@ -202,7 +209,7 @@ class Database:
             name=name,
             full=False,
         )
-        return Records(report.claims)
+        return Records(report.claims, notes=report.notes)
 
     @checked
     def explain(
@@ -221,9 +228,11 @@ class Database:
         """
         view = self._view(**options)
         rows = find_lineage(view, model, up=up, down=down)
-        titles = taxonomy().titles
-        tree = LineageTree.from_rows(rows, view.snapshot, titles, up=up, down=down, top=1)
-        return Records(tree.rows)
+        titles, limits = taxonomy().titles, tuple(describe_partial(self._store, [view.snapshot]))
+        tree = LineageTree.from_rows(
+            rows, view.snapshot, titles, limits=limits, up=up, down=down, top=1
+        )
+        return Records(tree.rows, notes=limits)
 
     @checked
     def figure(
@@ -241,7 +250,7 @@ class Database:
         `by`. Raises InvalidRequestError where there is no such figure, and NotFoundError where no
         snapshot can answer.
         """
-        figures = self._figures(year=year, **options)
+        _, figures = self._figures(year=year, **options)
         for figure in figures:
             if (figure.name, figure.framework) == (name, framework):
                 return figure
@@ -264,7 +273,9 @@ class Database:
         report. Raises InvalidRequestError on wrong values, NotFoundError where no snapshot can
         answer.
         """
-        return Records(figure.as_dict() for figure in self._figures(year=year, **options))
+        view, figures = self._figures(year=year, **options)
+        limits = describe_partial(self._store, [view.snapshot])
+        return Records((figure.as_dict() for figure in figures), notes=limits)
 
     @checked
     def query(
@@ -328,7 +339,7 @@ class Database:
         return Records(view.run(query, subject.parameters), columns)
 
     def _view(self, *, snapshot: int | None = None, as_of: datetime | None = None) -> SnapshotView:
-        instant = _check_instant(as_of, snapshot)
+        instant = check_instant(as_of, snapshot)
         return SnapshotView.latest(self._store, snapshot=snapshot, as_of=instant)
 
     def _figures(
@@ -342,13 +353,13 @@ class Database:
         snapshot: int | None = None,
         as_of: datetime | None = None,
         **options: Unpack[RequestOptions],
-    ) -> list[Figure]:
-        instant = _check_instant(as_of, snapshot)
+    ) -> tuple[SnapshotView, list[Figure]]:
+        instant = check_instant(as_of, snapshot)
         period = None if year is None else Period.from_year(year)
         dates = period.requested if period else None
         view = SnapshotView.choose(self._store, dates, snapshot=snapshot, as_of=instant)
         request = FigureRequest(
-            frameworks=_list_names(frameworks),
+            frameworks=list_names(frameworks),
             period=dates,
             population=population or ("created" if period else "existing"),
             definition=definition or DEFAULT_DEFINITION,
@@ -361,7 +372,7 @@ class Database:
             raise NotFoundError(f"No model is dated into {year}. {period.notes(view.snapshot)[0]}")
         figures = list(view.compute_exclusivity(request))
         check_not_empty(figures, request.exclude_top_authors)
-        return figures
+        return view, figures
 
     def __enter__(self) -> "Database":
         return self
@@ -374,21 +385,6 @@ class Database:
         if self._opened is not None:
             self._opened.close()
             self._opened = None
-
-
-def _list_names(frameworks: str | Sequence[str]) -> tuple[str, ...]:
-    names = frameworks.split(",") if isinstance(frameworks, str) else frameworks
-    return tuple(dict.fromkeys(names))
-
-
-def _check_instant(as_of: datetime | None, snapshot: int | None) -> datetime | None:
-    """Return the time in UTC, without zone. Raises InvalidRequestError."""
-    if snapshot is not None and as_of is not None:
-        raise InvalidRequestError("snapshot and as_of exclude each other. Give one.")
-    instant = to_utc_naive(as_of)
-    if instant is not None and instant.date() > datetime.now(UTC).date():
-        raise InvalidRequestError(f"as_of ({instant:%Y-%m-%d}) lies in the future.")
-    return instant
 
 
 @name_arguments

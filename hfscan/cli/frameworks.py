@@ -46,6 +46,7 @@ def command(name: str | None, unplaced: bool, format_: str, selector: SnapshotSe
     framework. With --unplaced, `(any)` counts the models that have at least one such library, tag
     or ending.
     """
+    from hfscan.figures.limits import describe_partial
     from hfscan.report import write_rows
 
     rows: Sequence[dict[str, Any]]
@@ -53,7 +54,10 @@ def command(name: str | None, unplaced: bool, format_: str, selector: SnapshotSe
         if name:
             raise click.UsageError("NAME cannot be combined with --unplaced. Omit one of them.")
         with selector.open() as store:
-            rows = selector.select(store).run("unplaced", {})
+            view = selector.select(store)
+            rows = view.run("unplaced", {})
+            for text in describe_partial(store, [view.snapshot]):
+                note(text)
     elif selector.is_given:
         raise click.UsageError("--snapshot and --as-of need --unplaced.")
     else:

@@ -7,6 +7,7 @@ import click
 from hfscan.choices import IMAGE_EXTENSIONS, LINEAGE_EXTENSIONS
 from hfscan.cli._command import Command
 from hfscan.cli._options import SnapshotSelector, snapshot_options
+from hfscan.cli._output import note
 from hfscan.cli._progress import show_activity
 from hfscan.cli._reports import match_format, write_file, write_text
 from hfscan.cli._types import FILE, Choice, Count
@@ -70,6 +71,7 @@ def command(
     json holds all models within the steps of --up and --down.
     """
     from hfscan.figures import find_lineage
+    from hfscan.figures.limits import describe_partial
     from hfscan.report.lineage import LINEAGE_FORMATS, LineageTree, draw_tree
 
     extensions = LINEAGE_EXTENSIONS | IMAGE_EXTENSIONS
@@ -78,9 +80,13 @@ def command(
         view = selector.select(store)
         limit = None if format_ == "json" else top
         rows = find_lineage(view, model, up=up, down=down, top=limit)
+        limits = tuple(describe_partial(store, [view.snapshot]))
         tree = LineageTree.from_rows(
-            rows, view.snapshot, taxonomy().titles, up=up, down=down, top=top
+            rows, view.snapshot, taxonomy().titles, limits=limits, up=up, down=down, top=top
         )
+    if format_ == "mermaid":  # the drawing has no text of its own
+        for text in tree.limits:
+            note(text)
     if out and format_ in IMAGE_EXTENSIONS.values():
         write_file(draw_tree(tree).render(format_), out)
         return

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TextIO
@@ -18,6 +18,7 @@ from hfscan.cli._output import note
 from hfscan.cli._progress import show_activity
 from hfscan.cli._reports import ResultTarget, result_options, write_report_file, write_text
 from hfscan.cli._types import Choice, Frameworks
+from hfscan.errors import NotFoundError
 from hfscan.frameworks import DEFINITIONS, taxonomy
 from hfscan.scope import DEFAULT_FRAMEWORKS
 
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from hfscan.figures.trend import Per
     from hfscan.report import Section
     from hfscan.report.tables import Table
-    from hfscan.store import Snapshot
 
 _EXAMPLES = """
 hfscan trend
@@ -88,12 +88,12 @@ def command(
     all models. Notes on stderr say where a definition changes its meaning. Formats and the
     breakdown count models; with --weight there is only exclusivity.
     """
-    from hfscan.figures.trend import choose_definitions, explain_uneven_files
+    from hfscan.figures.trend import choose_definitions
     from hfscan.report import TABLE_FORMATS, write_rows
-    from hfscan.report.caveats import explain_estimates, explain_flags, explain_small
-    from hfscan.report.dependence import explain_dependent_rows
+    from hfscan.report.caveats import explain_small
     from hfscan.report.provenance import describe_snapshot
     from hfscan.report.result_report import new_result_report
+    from hfscan.report.trend_notes import describe_no_rows, describe_trend, explain_trend
 
     if formats and weight != "models":
         raise click.UsageError("--formats cannot be combined with --weight.")
@@ -109,10 +109,10 @@ def command(
             rows, tables, sections = _show_formats(view, options, per or "year")
         else:
             rows, tables, sections = _show_exclusivity(view, options, per or "year")
-        notes = list(_list_notes(by_snapshot, definitions, weight, view.snapshot))
-        if by_snapshot and (text := explain_uneven_files(rows, store)):
-            notes.append(text)
+        notes = list(describe_trend(view, rows, definitions, weight, by_snapshot=by_snapshot))
         if target.is_document:
+            if not rows:
+                raise NotFoundError(describe_no_rows(view, by_snapshot=by_snapshot))
             report = new_result_report(
                 view,
                 "trend",
@@ -128,17 +128,15 @@ def command(
         note(describe_snapshot(view.snapshot))
     for text in notes:
         note(text)
+    limits = explain_trend(rows, titles, view)
     if target.format not in TABLE_FORMATS:
         write_text(lambda out: write_rows(target.format, rows, out), target.format, target.path)
-        return
-    write_text(lambda out: _write_tables(target.format, tables, out), target.format, target.path)
-    limits = (
-        explain_dependent_rows(rows, titles),
-        explain_small((), rows),
-        explain_estimates((), rows, [view.snapshot]),
-        explain_flags(rows),
-    )
-    for text in filter(None, limits):
+    else:
+        write_text(
+            lambda out: _write_tables(target.format, tables, out), target.format, target.path
+        )
+        limits += filter(None, [explain_small((), rows)])
+    for text in limits:
         note(text)
 
 
@@ -258,25 +256,6 @@ def _compare_snapshots(
         tables.append(replace(table, note=text))
     sections = measure_sections(rows, titles, weight=weight, transformers=transformers)
     return rows, tables, list(sections)
-
-
-def _list_notes(
-    by_snapshot: bool, definitions: Sequence[Definition], weight: Weight, snapshot: Snapshot
-) -> Iterator[str]:
-    """Yield what changes the meaning of the figures from one period to the next."""
-    from hfscan.figures import list_breaks
-
-    if not by_snapshot:
-        yield (
-            "Models older than 2 March 2022 are left out: the Hub does not know when they were "
-            "created."
-        )
-    if weight == "downloads":
-        yield (
-            "Downloads are those of the 30 days before the snapshot, for models of any age. The "
-            "Hub has changed how it counts them: docs/data-quality.md has the dates."
-        )
-    yield from list_breaks(definitions, None, snapshot.observed_to)
 
 
 def _tabulate_adoption(rows: Sequence[Mapping[str, Any]], view: SnapshotView) -> Table:

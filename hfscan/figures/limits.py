@@ -59,11 +59,8 @@ def describe_limits(
 
     `rows`: its rows, after they were read.
     """
-    read = {snapshot.id for snapshot in snapshots}
     if query.reads_census or query.compares_snapshots:
-        for flag in find_partial(store):
-            if flag.snapshot in read:
-                yield f"Snapshot {flag.snapshot} is partial: {flag.message}"
+        yield from describe_partial(store, snapshots)
     if not query.name:
         return
     if rows.is_empty:
@@ -73,6 +70,14 @@ def describe_limits(
         yield f"No model of the snapshot is named {name}. These have similar names."
     if text := _describe_unknown_library(store, parameters):
         yield text
+
+
+def describe_partial(store: Store, snapshots: Collection[Snapshot]) -> Iterator[str]:
+    """Yield which of the snapshots lack a part of their models."""
+    read = {snapshot.id for snapshot in snapshots}
+    for flag in find_partial(store):
+        if flag.snapshot in read:
+            yield f"Snapshot {flag.snapshot} is partial: {flag.message}"
 
 
 def describe_empty(parameters: Mapping[str, object]) -> str:

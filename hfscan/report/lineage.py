@@ -40,7 +40,7 @@ class LineageTree:
 
     `derived`: a row of those that descend from the model, within all steps; None: there are none.
     `is_cyclic`: it descends from itself, also where the steps to draw do not show it.
-    `titles`: framework -> title.
+    `titles`: framework -> title. `limits`: sentences on what the snapshot lacks.
     """
 
     model: str
@@ -50,6 +50,7 @@ class LineageTree:
     root: Node
     titles: Mapping[str, str]
     is_cyclic: bool
+    limits: Sequence[str]
 
     @classmethod
     def from_rows(
@@ -58,16 +59,17 @@ class LineageTree:
         snapshot: Snapshot,
         titles: Mapping[str, str],
         *,
+        limits: Sequence[str],
         up: int,
         down: int,
         top: int,
     ) -> "LineageTree":
         """Return the tree with at most `up` and `down` steps, and `top` models below each."""
-        limits = {"up": up, "itself": 0, "down": down}
+        most = {"up": up, "itself": 0, "down": down}
         rows = list(rows)
         derived = next((row for row in rows if row["direction"] == "down"), None)
         is_cyclic = any(row["in_cycle"] for row in rows)
-        rows = [row for row in rows if row["steps"] <= limits[row["direction"]]]
+        rows = [row for row in rows if row["steps"] <= most[row["direction"]]]
         (itself,) = (row for row in rows if row["direction"] == "itself")
         below: dict[str, list[Row]] = {}
         for row in rows:
@@ -78,7 +80,7 @@ class LineageTree:
         root = _grow(itself, line[0] if line else None, below, top)
         for row, base in zip(line, [*line[1:], None], strict=False):
             root = Node(row, base, (root,))
-        return cls(itself["model"], snapshot, rows, derived, root, titles, is_cyclic)
+        return cls(itself["model"], snapshot, rows, derived, root, titles, is_cyclic, limits)
 
     @property
     def itself(self) -> Row:
@@ -115,7 +117,7 @@ class LineageTree:
                 text += f" {subject} had {downloads} in 30 days."
         if not (self.snapshot.is_unfiltered and self.snapshot.covers(None, None)):
             text += " The snapshot holds only a part of the Hub."
-        return text
+        return " ".join([text, *self.limits])
 
     @property
     def legend(self) -> str:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from datetime import UTC, datetime
 
 import pytest
@@ -154,15 +155,87 @@ def test_python_and_agents_learn_that_nothing_matched(db):
     asyncio.run(converse())
 
 
-def test_partial_snapshot_is_noted(tmp_path, run_cli):
+@pytest.fixture
+def partial_db(tmp_path):
+    """A snapshot of 100 models, and one of 7 of them."""
     path = tmp_path / "h.duckdb"
-    models = [{"id": f"ann/{number}", "tags": ["pytorch"]} for number in range(100)]
+    fields = {"tags": ["pytorch", "base_model:eve/gone"], "createdAt": "2023-01-02T00:00:00.000Z"}
+    models = [{"id": f"ann/{number}", **fields} for number in range(100)]
     for day, count in ((10, 100), (11, 7)):
         ingest_models(path, models[:count], day=datetime(2024, 7, day, tzinfo=UTC))
-    text = "Snapshot 2 is partial: 7 models, 7.0 % of the 100 of snapshot 1. A part is missing."
+    return path
+
+
+PARTIAL = "7 models, 7.0 % of the 100 of snapshot 1. A part is missing."
+
+
+def test_partial_snapshot_is_noted(partial_db, run_cli):
+    text = f"Snapshot 2 is partial: {PARTIAL}"
     for sql in ("exclusivity", "changes", "SELECT count(*) FROM census"):
-        assert text in " ".join(run_cli("query", sql, "--db", path)[2].split())
-    assert "partial" not in run_cli("query", "exclusivity", "--snapshot", 1, "--db", path)[2]
-    with hfscan.open_database(path) as database:
+        assert text in " ".join(run_cli("query", sql, "--db", partial_db)[2].split())
+    assert "partial" not in run_cli("query", "exclusivity", "--snapshot", 1, "--db", partial_db)[2]
+    with hfscan.open_database(partial_db) as database:
         assert text in database.query("exclusivity").notes
         assert text in database.query("changes").notes
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("trend",),
+        ("trend", "--formats", "--format", "csv"),
+        ("lineage", "ann/1"),
+        ("lineage", "ann/1", "--format", "mermaid"),
+        ("lineage", "ann/1", "--format", "html"),
+        ("lineage", "ann/1", "--format", "json"),
+        ("frameworks", "--unplaced"),
+    ],
+)
+def test_commands_say_that_their_snapshot_is_partial(partial_db, run_cli, command):
+    def read(*options):
+        _, out, err = run_cli(*command, *options, "--db", partial_db)
+        return " ".join((out + err).split())
+
+    assert PARTIAL in read()
+    assert PARTIAL not in read("--snapshot", 1)
+
+
+def test_trend_by_snapshot_names_partial_ones_in_every_format(partial_db, run_cli):
+    for format_ in ("terminal", "json", "csv"):
+        _, _, err = run_cli("trend", "--by-snapshot", "--format", format_, "--db", partial_db)
+        assert re.search(r"Implausible data: .*2024-07-11 \(partial", err)
+
+
+def test_python_and_agents_learn_that_a_snapshot_is_partial(partial_db):
+    with hfscan.open_database(partial_db) as database:
+        for rows in (database.trend(), database.lineage("ann/1"), database.figures()):
+            assert any(PARTIAL in note for note in rows.notes)
+        assert any("(partial" in note for note in database.trend(by_snapshot=True).notes)
+        assert database.lineage("ann/1", snapshot=1).notes == ()
+
+    async def converse():
+        server = create_server(lambda: Store.open(partial_db))
+        (content,) = (await server.call_tool("lineage", {"model": "ann/1"})).content
+        assert PARTIAL in json.loads(content.text)["notes"][0]
+
+    asyncio.run(converse())
+
+
+def test_trend_of_a_snapshot_without_models_says_so(partial_db, run_cli):
+    ingest_models(partial_db, [], day=datetime(2024, 7, 12, tzinfo=UTC))
+    _, _, err = run_cli("trend", "--db", partial_db)
+    assert "DATA QUALITY, snapshot 3: 0 models, 0.0 % of the 100 of snapshot 1." in err
+    text = "Nothing to show: of the 0 models of snapshot 3, none is counted."
+    assert text in err
+    code, _, err = run_cli("trend", "--out", "trend.html", "--db", partial_db)
+    assert (code, text in err) == (7, True)
+    with hfscan.open_database(partial_db) as database:
+        assert text in database.trend().notes
+
+
+def test_trend_of_what_no_snapshot_tells_says_so(partial_db, run_cli):
+    arguments = "--by-snapshot --formats --frameworks mindspore --definition tag".split()
+    text = "Nothing to show: no snapshot tells which models have these."
+    assert text in run_cli("trend", *arguments, "--db", partial_db)[2]
+    code, _, err = run_cli("trend", *arguments, "--out", "trend.html", "--db", partial_db)
+    assert (code, text in err) == (7, True)
