@@ -8,8 +8,8 @@
 -- column downloads_at: day
 -- column likes_at: day
 -- chart: none
--- came, gone, renamed: events of models, between pairs of full snapshots. downloads, likes: the last known ones, and of
--- which day.
+-- came, gone, renamed: events of models, between pairs of full snapshots. downloads, likes: the last known ones, of
+-- which day, and of how many of the models of that day (with_downloads of downloads_models).
 WITH members AS MATERIALIZED (
     SELECT members_of_family($family::VARCHAR) AS members
 ),
@@ -28,7 +28,11 @@ SELECT
     arg_min(models, observed_at) AS first_models, min(observed_at) AS first_seen,
     arg_max(models, observed_at) AS models, max(observed_at) AS last_seen,
     arg_max(downloads, observed_at) AS downloads, max(observed_at) FILTER (downloads IS NOT NULL) AS downloads_at,
+    arg_max(with_downloads, observed_at) FILTER (downloads IS NOT NULL) AS with_downloads,
+    arg_max(models, observed_at) FILTER (downloads IS NOT NULL) AS downloads_models,
     arg_max(likes, observed_at) AS likes, max(observed_at) FILTER (likes IS NOT NULL) AS likes_at,
+    arg_max(with_likes, observed_at) FILTER (likes IS NOT NULL) AS with_likes,
+    arg_max(models, observed_at) FILTER (likes IS NOT NULL) AS likes_models,
     (SELECT count(*) FROM snapshot_pairs) AS pairs,
     (SELECT came FROM changes) AS came,
     (SELECT gone FROM changes) AS gone,

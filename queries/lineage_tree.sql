@@ -9,7 +9,8 @@
 -- on the way to it. parents: as declared, in the snapshot's names where they are there. siblings: models of the same
 -- direction and via; place: among them, by downloads. children: models that name it as a base. in_snapshot: false for a
 -- base that is only named. bases_known: false where the model may declare bases that could not be read. in_cycle: it is
--- made from the model and the model from it. models, total_downloads: of all models of the direction, shown or not.
+-- made from the model and the model from it. models, total_downloads: of all models of the direction, shown or not;
+-- with_downloads: how many of them have known downloads.
 WITH RECURSIVE declared AS MATERIALIZED (
     SELECT model, base AS parent, relation, inferred_relation, position, bases, downloads
     FROM resolved_parents()
@@ -100,9 +101,11 @@ families AS (
     SELECT direction, via, count(*) FROM ranked_ancestors GROUP BY direction, via
 ),
 totals AS (
-    SELECT 'down' AS direction, count(*) AS models, sum(downloads) AS total_downloads FROM ranked_descendants
+    SELECT
+        'down' AS direction, count(*) AS models, count(downloads) AS with_downloads, sum(downloads) AS total_downloads
+    FROM ranked_descendants
     UNION ALL
-    SELECT direction, count(*), sum(downloads) FROM ranked_ancestors GROUP BY direction
+    SELECT direction, count(*), count(downloads), sum(downloads) FROM ranked_ancestors GROUP BY direction
 ),
 shown AS (
     SELECT
@@ -123,7 +126,7 @@ SELECT
     coalesce(declarations.parents, shown.parents) AS parents,
     known.model IS NOT NULL AS in_snapshot,
     steps > 0 AND shown.model IN (SELECT model FROM ancestors JOIN inner_descendants USING (model)) AS in_cycle,
-    models, total_downloads,
+    models, with_downloads, total_downloads,
     coalesce(bases_known, false) AS bases_known,
     shown.downloads,
     frameworks,

@@ -5,6 +5,7 @@
 -- values kind: library, tag, ending
 -- column share: share
 -- chart: none
+-- downloads: of the models of which they are known; NULL: of none.
 WITH tasks_and_types AS (
     SELECT DISTINCT pipeline_tag AS name FROM census UNION SELECT DISTINCT model_type FROM census
 ),
@@ -28,17 +29,17 @@ unplaced AS (
     WHERE name IS NOT NULL AND NOT (kind = 'ending' AND regexp_full_match(name, '\d+')) AND ($kind::VARCHAR IS NULL OR kind = $kind)
 ),
 counted AS (
-    SELECT kind, name, count(*) AS models, coalesce(sum(downloads), 0) AS downloads
+    SELECT kind, name, count(*) AS models, sum(downloads) AS downloads
     FROM unplaced
     GROUP BY kind, name
     UNION ALL
-    SELECT kind, '(any)', count(*), coalesce(sum(downloads), 0)
+    SELECT kind, '(any)', count(*), sum(downloads)
     FROM (SELECT DISTINCT kind, id, downloads FROM unplaced)
     GROUP BY kind
 ),
 ranked AS (
     SELECT *, row_number() OVER (
-        PARTITION BY kind ORDER BY name <> '(any)', models DESC, downloads DESC, name
+        PARTITION BY kind ORDER BY name <> '(any)', models DESC, downloads DESC NULLS LAST, name
     ) AS rank
     FROM counted
 )

@@ -276,6 +276,32 @@ def test_family_of_a_deleted_base_ignores_case(run_cli, history, tmp_path):
     ]
 
 
+def test_sums_say_of_how_many_models_they_are(run_cli, history, tmp_path):
+    """The downloads of one of three models are unknown on 11 July, and of two on 12 July."""
+    models = [model(n, f"ann/{n}") for n in (1, 2, 3)]
+    days = [
+        models[:count] + [one | {"downloads": None} for one in models[count:]] for count in (2, 1)
+    ]
+    path = history(*([*day, *OTHERS] for day in days), [*models, *OTHERS])
+    for format_ in ("terminal", "md", "json"):
+        text = " ".join(run_cli("show", "ann", "--format", format_, "--db", path)[1].split())
+        assert (
+            "Downloads are known for 2 of 3 models (11 July 2024), 1 of 3 models (12 July 2024). "
+            "Sums leave the others out." in text
+        )
+        assert "Likes are known" not in text
+    run_cli("show", "ann", "--db", path, "--out", "ann.html")
+    assert ("60", "downloads", "in 30 days, 13 July 2024") in read_tiles(tmp_path / "ann.html")
+
+
+def test_last_sum_says_of_how_many_models_it_is(run_cli, history, tmp_path):
+    models = [model(1, "ann/1"), model(2, "ann/2", downloads=None)]
+    path = history([*models, *OTHERS])
+    run_cli("show", "ann", "--db", path, "--out", "ann.html")
+    tile = ("10", "downloads", "in 30 days, 11 July 2024, of 1 of 2 models")
+    assert tile in read_tiles(tmp_path / "ann.html")
+
+
 def test_unknown_name_suggests_similar_ones(run_cli, changed):
     for name, similar in (("ann/c", "ann/a"), ("family:bob/b", "ann/b"), ("anne", "ann")):
         code, _, errors = run_cli("show", name, "--db", changed)

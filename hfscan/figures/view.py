@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -236,11 +236,11 @@ class SnapshotView:
         bounds = {"since": period.since, "until": period.until} if period else {}
         return {key: f"{instant.isoformat()}Z" for key, instant in bounds.items()}
 
-    def count_without_account(self, request: FigureRequest) -> int:
-        """Return how many models of the population have no account, such as gpt2."""
+    def count_without(self, column: Literal["author", "downloads"], request: FigureRequest) -> int:
+        """Return how many models of the population have no account, such as gpt2, or no count."""
         parameters = request.parameters()
-        (count,) = self.bind_census(with_counts=False).fetch_one(
-            "SELECT count(*) FROM census WHERE author IS NULL "
+        (count,) = self.bind_census(with_counts=column == "downloads").fetch_one(
+            f"SELECT count(*) FROM census WHERE {column} IS NULL "
             "AND is_created_in(?::TIMESTAMP, ?::TIMESTAMP, ?, created_at, at_cutoff)",
             [parameters[name] for name in ("since", "until", "cutoff")],
         )

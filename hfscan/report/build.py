@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 from hfscan.errors import InvalidRequestError, NotFoundError, option
 from hfscan.figures import (
     ALL,
+    FigureRequest,
     Period,
     SnapshotView,
     check_not_empty,
@@ -23,6 +24,7 @@ from hfscan.report.caveats import (
     describe_flag,
     describe_limits,
     describe_models_without_account,
+    describe_models_without_downloads,
 )
 from hfscan.report.comparison import LABELS
 from hfscan.report.model import Finding, Report, ReportRequest, Section
@@ -98,12 +100,11 @@ def build(
         if section.rows
         for reference in section.queries
     )
-    author_note = None
-    if request.weight == "authors" or request.exclude_top_authors:
-        population = request.figure_request("created" if period else "existing", definition)
-        count = view.count_without_account(population.excluding_cutoff())
-        author_note = describe_models_without_account(count, values["when"])
-        notes += filter(None, (author_note,))
+    population = request.figure_request("created" if period else "existing", definition)
+    unknown = _describe_unknown(
+        view, population.excluding_cutoff(), values["when"], has_downloads=has_downloads
+    )
+    notes += unknown.values()
     weighted = {view.snapshot.id} if has_downloads else set()
     flags = find_flags_of_figures(view.store, [view.snapshot], weighted)
     notes += map(describe_flag, flags)
@@ -121,13 +122,30 @@ def build(
         titles=view.find_titles(sorted(filter(None, names))),
         snapshots=(view.snapshot,),
         notes=tuple(notes),
-        author_note=author_note,
+        weight_notes=tuple(unknown[key] for key in unknown if key in ("authors", request.weight)),
         flags=tuple(flags),
         headline_name=spec.get("headline"),
         findings=tuple(parts.findings),
         glossary=spec.get("glossary", {}),
         groupings=tuple(section.by for section in sections if section.by and can_group),
     )
+
+
+def _describe_unknown(
+    view: SnapshotView, population: FigureRequest, when: str, *, has_downloads: bool
+) -> dict[str, str]:
+    """Return weight -> the note on models of which the account or the downloads are not known.
+
+    Only of what the report counts by; `has_downloads`: some sections count downloads.
+    """
+    notes: dict[str, str | None] = {}
+    if population.weight == "authors" or population.exclude_top_authors:
+        count = view.count_without("author", population)
+        notes["authors"] = describe_models_without_account(count, when)
+    if has_downloads and "downloads" not in view.snapshot.missing_columns:
+        count = view.count_without("downloads", population)
+        notes["downloads"] = describe_models_without_downloads(count, when)
+    return {weight: text for weight, text in notes.items() if text}
 
 
 @dataclass

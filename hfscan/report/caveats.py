@@ -161,6 +161,16 @@ def describe_models_without_account(count: int, when: str) -> str | None:
     )
 
 
+def describe_models_without_downloads(count: int, when: str) -> str | None:
+    """Return how many models figures by downloads leave out; None where that is none."""
+    if not count:
+        return None
+    return (
+        f"DOWNLOADS: unknown for {format_count(count, 'model')} {when}. Figures by downloads leave "
+        f"{'it' if count == 1 else 'them'} out."
+    )
+
+
 def describe_design_effect(figures: Iterable[Figure]) -> str | None:
     """Return how much less a sample says than as many models drawn independently."""
     for figure in figures:

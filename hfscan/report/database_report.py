@@ -19,7 +19,7 @@ from hfscan.report.claims.sections import describe_verdicts, list_sections
 from hfscan.report.format import UNKNOWN, verdict_label
 from hfscan.report.model import CustomText, Report, Row, Section
 from hfscan.report.spec import fill_text, load_spec, new_section, row_values
-from hfscan.report.subject_texts import describe_group, describe_model
+from hfscan.report.subject_texts import describe_group, describe_model, describe_sums
 from hfscan.scope import DEFAULT_FRAMEWORKS
 from hfscan.store import Snapshot, Store, list_snapshots
 
@@ -71,7 +71,10 @@ def build_database_report(
         section_parameters = {key: given[key] for key in query.defaults.keys() & given.keys()}
         section_parameters |= part.get("parameters", {})
         if rows := run(query, section_parameters):
-            sections.append(new_section(part, {}, rows, parameters=section_parameters))
+            section = new_section(part, {}, rows, parameters=section_parameters)
+            if query.name == "group_history":
+                section = replace(section, paragraphs=describe_sums(rows))
+            sections.append(section)
     used = {row.get("snapshot") for section in sections for row in section.rows}
     used_snapshots = [snapshot for snapshot in list_snapshots(store) if snapshot.id in used]
     flags = find_flags_of_figures(store, used_snapshots, ())

@@ -112,8 +112,10 @@ class LineageTree:
             text += f", {row['children']:,} directly."
             if self.derived["total_downloads"] is not None:
                 downloads = format_count(self.derived["total_downloads"], "download")
-                count = self.derived["models"]
+                count, known = self.derived["models"], self.derived["with_downloads"]
                 subject = "It" if count == 1 else f"All {count:,} together"
+                if known < count:
+                    subject = f"The {known:,} of known downloads"
                 text += f" {subject} had {downloads} in 30 days."
         if not (self.snapshot.is_unfiltered and self.snapshot.covers(None, None)):
             text += " The snapshot holds only a part of the Hub."

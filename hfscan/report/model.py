@@ -188,8 +188,8 @@ class Report:
     `frameworks`: each framework compared -> its title. `titles`: every framework, format or
     runtime in the rows -> its title. `snapshots`: exactly one, unless the report has a `text`.
     `claims`: the fact-checks that the report shows, for JSON.
-    `flags`: what is implausible in the data that the figures use. `author_note`: the one of `notes`
-    on models without an account, where there are any and authors count.
+    `flags`: what is implausible in the data that the figures use. `weight_notes`: those of `notes`
+    on models without an account or downloads, where the report counts by these.
     `headline`: the section behind the headline; by default the first. `findings`: sentences that
     take the place of a headline. `glossary`: term -> meaning. `groupings`: those of the sections
     that the report can be limited to.
@@ -205,7 +205,7 @@ class Report:
     snapshots: tuple[Snapshot, ...] = ()
     notes: tuple[str, ...] = ()
     headline_name: str | None = None
-    author_note: str | None = None
+    weight_notes: tuple[str, ...] = ()
     flags: tuple[Flag, ...] = ()
     compared_with: "Report | None" = None
     text: CustomText | None = None

@@ -184,7 +184,7 @@ class SectionBuilder:
         if by != "author" or all(figure.group != _NO_ACCOUNT for figure in figures):
             return None
         base = self.request.figure_request(self.population, self.definition)
-        count = self.view.count_without_account(base.excluding_cutoff())
+        count = self.view.count_without("author", base.excluding_cutoff())
         return (
             f"{_NO_ACCOUNT}: {format_count(count, 'model')} without an account, such as gpt2, as "
             "one group. Where authors count or the largest are left out, each is an author of its "

@@ -1,10 +1,14 @@
 """Write the title and the first sentences of the reports on a model, an account or a family."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from operator import itemgetter
 
 from hfscan.report.format import format_date
 from hfscan.report.model import Row
 from hfscan.text import format_count
+
+_SUMS = ("downloads", "likes")
+_MOST_DAYS = 3  # that are named, those that lack most
 
 
 def describe_model(row: Row) -> dict[str, str]:
@@ -31,13 +35,44 @@ def _list_model_sentences(row: Row) -> Iterator[str]:
 
 
 def describe_group(row: Row) -> dict[str, str]:
-    """Return `title` and `answer`, from the row of `group_summary.sql`."""
+    """Return `title`, `answer` and of how many models the sums are, from `group_summary.sql`."""
     models = format_count(row["models"], "model")
     answer = f"{models} in the snapshot of {format_date(row['last_seen'])}"
     if row["snapshots"] > 1:
         answer += f"; {row['first_models']:,} in that of {format_date(row['first_seen'])}"
     title = row["author"] or f"The family of {row['family']}"
-    return {"title": title, "answer": f"{answer}. {_describe_changes(row)}"}
+    parts = {
+        f"with_{sum_}_text": _describe_part(row[f"with_{sum_}"], row[f"{sum_}_models"])
+        for sum_ in _SUMS
+    }
+    return {"title": title, "answer": f"{answer}. {_describe_changes(row)}"} | parts
+
+
+def _describe_part(known: int | None, models: int | None) -> str:
+    """Return ", of 333 of 492 models", after a sum of counts that some models lack; "" if none."""
+    if known is None or models is None or known == models:
+        return ""
+    return f", of {known:,} of {format_count(models, 'model')}"
+
+
+def describe_sums(rows: Sequence[Row]) -> tuple[str, ...]:
+    """Return of how many models the sums of `group_history.sql` are, where some lack a count."""
+    return tuple(filter(None, (_describe_sum(rows, name) for name in _SUMS)))
+
+
+def _describe_sum(rows: Sequence[Row], name: str) -> str | None:
+    lacking = [row for row in rows if row[name] is not None and row[f"with_{name}"] < row["models"]]
+    if not lacking:
+        return None
+    shown = sorted(lacking, key=lambda row: row[f"with_{name}"] / row["models"])[:_MOST_DAYS]
+    parts = ", ".join(
+        f"{row[f'with_{name}']:,} of {format_count(row['models'], 'model')} "
+        f"({format_date(row['observed_at'])})"
+        for row in sorted(shown, key=itemgetter("observed_at"))
+    )
+    more = len(lacking) - len(shown)
+    others = f" and not for all in {format_count(more, 'other snapshot')}" if more else ""
+    return f"{name.capitalize()} are known for {parts}{others}. Sums leave the others out."
 
 
 def _describe_changes(row: Row) -> str:

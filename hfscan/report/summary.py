@@ -60,8 +60,7 @@ def rank_caveats(report: Report) -> list[Caveat]:
         *describe_unreadable(snapshot),
         *describe_flags(report.flags),
     ]
-    if report.author_note:
-        data.append(report.author_note)
+    data += report.weight_notes
     if snapshot.complete is not True:
         data.append(COMPLETENESS[snapshot.complete])
     if report.period:

@@ -69,6 +69,17 @@ def test_tree_has_bases_above_and_derivatives_below(run_lineage):
     ]
 
 
+def test_sum_of_downloads_says_of_how_many_models_it_is(run_cli, tmp_path):
+    models = [model("a/base"), model("a/one", "a/base", downloads=7), model("a/two", "a/base")]
+    models[2]["downloads"] = None
+    ingest_models(tmp_path / "h.duckdb", models)
+    _, out, _ = run_cli("lineage", "a/base", "--db", tmp_path / "h.duckdb")
+    text = (
+        "2 models descend from it, 2 directly. The 1 of known downloads had 7 downloads in 30 days."
+    )
+    assert text in " ".join(out.split())
+
+
 def test_steps_can_be_limited(run_lineage):
     lines = read_lines(run_lineage("a/chat", "--up", 0, "--down", 1, "--top", 2))
     assert lines[2] == "a/chat  finetune · 100 downloads · PyTorch · mit · from a/base"

@@ -55,6 +55,16 @@ def test_unplaced_names_are_listed_by_models_and_downloads(tmp_path, run_cli):
     assert run_cli("frameworks", "--unplaced", "--format", "csv")[1].startswith("kind,name,models")
 
 
+def test_unknown_downloads_are_not_zero(tmp_path, run_cli):
+    dump = tmp_path / "dump.json"
+    models = [row | {"downloads": 3 if row["id"] == "b/newer" else None} for row in MODELS]
+    dump.write_text(json.dumps(models))
+    ingest(tmp_path / "hfscan.duckdb", dump)
+    rows = json.loads(run_cli("frameworks", "--unplaced", "--format", "json")[1])
+    found = {row["name"]: row["downloads"] for row in rows if row["kind"] == "library"}
+    assert found == {"(any)": 3, "newlib": None, "newerlib": 3}
+
+
 def test_snapshot_needs_unplaced(run_cli):
     code, _, err = run_cli("frameworks", "--snapshot", "1")
     assert code == 2

@@ -134,3 +134,22 @@ def test_table_by_author_names_the_models_without_account(run_command):
     query = ("query", "composition", "--param", "by=author", "--format", "json")
     rows = json.loads(run_command(*query))
     assert {row["group"]: row["numerator"] for row in rows}["(no account)"] == 3
+
+
+def test_reports_by_downloads_say_how_many_models_they_leave_out(tmp_path, run_cli):
+    db = tmp_path / "h.duckdb"
+    fields = {"tags": ["pytorch"], "createdAt": "2023-05-05T00:00:00.000Z"}
+    models = [{"id": f"ann/{n}", "downloads": None if n < 3 else n, **fields} for n in range(9)]
+    ingest_models(db, models)
+    rule = "DOWNLOADS: unknown for 3 models {}. Figures by downloads leave them out."
+    for options, when in (
+        (("--weight", "downloads"), "in the snapshot"),
+        (("--full",), "in the snapshot"),
+        (("--year", "2023", "--format", "md"), "created in 2023"),
+        (("--name", "lineage", "--format", "json"), "in the snapshot"),
+        (("--name", "ecosystem", "--format", "html"), "in the snapshot"),
+    ):
+        code, out, _ = run_cli("report", *options, "--db", db)
+        assert code == 0
+        assert rule.format(when) in " ".join(out.replace("\xa0", " ").split()), options
+    assert "unknown for 3 models" not in run_cli("report", "--db", db)[1]
