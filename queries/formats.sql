@@ -20,7 +20,8 @@
 -- column coverage: share
 -- chart: line x=period y=share color=framework
 -- denominator: models whose formats are known; for frameworks and runtimes, without those with weights of an unknown
--- framework: they have a known format all the same.
+-- framework: they have a known format all the same. A tag of logs (tensorboard) makes no format known: by best,
+-- models of which the tags name nothing else are left out, and by tag they count.
 -- (older): models at the creation-date cutoff, where they count: the Hub does not know when they were created.
 WITH tally AS (
     SELECT

@@ -26,6 +26,7 @@ from hfscan.report.format import describe_counted, name_days
 from hfscan.report.model import QueryRef, ReportRequest, Section
 from hfscan.report.section_rows import run_section
 from hfscan.report.sentences import UNITS, format_coverage, format_totals
+from hfscan.report.shares import explain_formats_total
 from hfscan.report.spec import new_section
 from hfscan.report.tables import visible_figures
 from hfscan.report.undated import select_one_framework
@@ -153,7 +154,11 @@ class SectionBuilder:
         dependence = explain_dependence(visible, frameworks)
         if query.name == "breakdown":
             dependence = explain_dependent_breakdown(rows)
-        paragraphs = (format_totals(section) if section.pivot else None, explain_flags(rows))
+        paragraphs = (
+            explain_formats_total(rows, self.definition) if query.name == "formats" else None,
+            format_totals(section) if section.pivot else None,
+            explain_flags(rows),
+        )
         return replace(
             section,
             coverage=_list_texts(format_coverage(section, frameworks)),

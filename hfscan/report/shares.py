@@ -1,9 +1,9 @@
 """Say of what the shares of a trend are: their total, the definition and the coverage."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from hfscan.choices import Weight
-from hfscan.frameworks import Definition
+from hfscan.frameworks import Definition, taxonomy
 from hfscan.report.format import DEFINITION_LABELS, any_framework, is_format, split_formats
 from hfscan.report.model import Row
 from hfscan.report.sentences import EVIDENCE, UNITS, describe_dropped
@@ -57,12 +57,7 @@ def explain_shares(
             f"Each author counts once, divided equally among the author's such models {population}."
         )
     if measure == "formats":
-        totals = [{row["denominator"] for row in part} for part in split_formats(rows)]
-        if len(totals) > 1 and totals[0] != totals[1]:
-            parts.append(
-                "Models with weights of an unknown framework count only for formats (Total of "
-                "formats)."
-            )
+        parts += _describe_left_out(rows, definitions, " (Total of formats)")
         parts.append("A model can have several, so that shares can add up to more than 100 %.")
     for definition in definitions:
         assumed = f", with transformers {transformers}" if definition == "loadable" else ""
@@ -71,3 +66,26 @@ def explain_shares(
         dropped = describe_dropped(release, titles)
         parts.append(f"{label}: a model counts {EVIDENCE[definition]}{assumed}.{dropped}")
     return " ".join(parts)
+
+
+def explain_formats_total(rows: Collection[Row], definition: Definition) -> str:
+    """Return which models the total of rows of formats is, in sentences."""
+    known = f"Total: the models {_KNOWN[definition]}."
+    return " ".join([known, *_describe_left_out(rows, (definition,))])
+
+
+def _describe_left_out(
+    rows: Collection[Row], definitions: Sequence[Definition], where: str = ""
+) -> Iterator[str]:
+    """Yield which models the totals of formats leave out. `where`: the name of their total."""
+    totals = [{row["denominator"] for row in part} for part in split_formats(rows)]
+    if len(totals) > 1 and totals[0] != totals[1]:
+        yield f"Models with weights of an unknown framework count only for formats{where}."
+    shown = {row["framework"] for row in rows}
+    for artefact in taxonomy().frameworks:
+        is_tagged = artefact.kind == "artefact" and artefact.tags and artefact.key in shown
+        if is_tagged and {"best", "loadable"} & set(definitions):
+            yield (
+                f"{artefact.title} do not make a framework or format known: models of unknown "
+                "file names whose tags name these alone are not counted."
+            )

@@ -151,3 +151,33 @@ def test_unknown_and_repeated_frameworks(db):
             database.figures(frameworks=["tensorflo"])
         repeated = database.figures(frameworks="pytorch,pytorch,tensorflow")
         assert list(repeated) == list(database.figures())
+
+
+def test_logs_alone_make_no_format_known_and_reports_say_so(tmp_path, run_cli):
+    """Of four models, two have logs; of one of these the tags name nothing else."""
+    created = {"createdAt": "2023-05-05T00:00:00.000Z"}
+    tags = [["pytorch", "tensorboard"], ["tensorboard"], ["tf"], []]
+    models = [{"id": f"ann/{n}", "tags": names, **created} for n, names in enumerate(tags)]
+    db = tmp_path / "h.duckdb"
+    ingest_models(db, models)
+    text = (
+        "Total: the models whose file names are known, or whose tags name a framework or format. "
+        "TensorBoard logs do not make a framework or format known: models of unknown file names "
+        "whose tags name these alone are not counted."
+    )
+    for options in (("--year", "2023"), ()):
+        _, out, _ = run_cli("report", *options, "--full", "--db", db)
+        assert text in " ".join(out.split())
+    assert text.partition("format. ")[2] in " ".join(
+        run_cli("trend", "--formats", "--db", db)[1].split()
+    )
+    with hfscan.open_database(db) as database:
+        counts = {}
+        for definition in ("best", "tag"):
+            rows = database.query("formats", definition=definition, only="tensorboard")
+            counts[definition] = [(row["numerator"], row["denominator"]) for row in rows]
+    assert counts == {"best": [(1, 2)], "tag": [(2, 4)]}
+    ingest_models(db, [model | {"tags": ["pytorch"]} for model in models])
+    assert (
+        "TensorBoard" not in run_cli("report", "--full", "--db", db)[1].partition("runtimes by")[2]
+    )
