@@ -127,8 +127,11 @@ def insert_intervals(store: Store, position: SeriesPosition, *, only_touched: bo
     """
     statements = _prepare_statements(store, position)
     is_touched = "model IN (FROM touched)" if only_touched else "true"
-    statements.run("match_models", is_touched=is_touched)
-    statements.run("number_models")
+    if (position.previous, position.next) == (0, None):
+        statements.run("number_first_models")
+    else:
+        statements.run("match_models", is_touched=is_touched)
+        statements.run("number_models")
     _insert_versions(store, statements, position)
     statements.run("find_changed_counts", is_touched=is_touched)
     _rebuild_count_intervals(

@@ -41,6 +41,21 @@ WHERE series_id = $series_id AND (
     valid_from > $base AND valid_from <= $previous OR valid_to > $base AND valid_to <= $previous
 )
 
+-- name: number_first_models
+-- of a series without snapshots: nothing to match. Numbers follow the rows of each part of `staged`,
+-- which needs no sort and no update.
+CREATE TEMP TABLE seen AS
+WITH parts AS (
+    SELECT part, coalesce(sum(max(row) - (part << 32) + 1) OVER earlier, 0) AS models_before
+    FROM staged
+    GROUP BY part
+    WINDOW earlier AS (ORDER BY part ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
+)
+SELECT
+    row, NULL::BIGINT AS version, (models_before + row - (part << 32) + 1)::INTEGER AS model,
+    state, false AS is_same, downloads, downloads_all_time, likes
+FROM staged JOIN parts USING (part)
+
 -- name: match_models
 CREATE TEMP TABLE seen AS
 WITH old AS (
