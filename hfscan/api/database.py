@@ -1,5 +1,6 @@
 """The database of the Python API."""
 
+import contextlib
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -29,7 +30,6 @@ from hfscan.figures import (
     run_per_snapshot,
 )
 from hfscan.figures.limits import WatchedRows, describe_empty, describe_limits, describe_partial
-from hfscan.figures.queries import is_query_name
 from hfscan.figures.sql import find_query, restrict, run_query
 from hfscan.figures.trend import Per, choose_definitions, compute_exclusivity_trend, list_measures
 from hfscan.frameworks import DEFAULT_DEFINITION, Definition, taxonomy
@@ -300,24 +300,20 @@ class Database:
             raise InvalidRequestError("snapshot and per_snapshot exclude each other. Give one.")
         view = SnapshotView.latest(self._store, snapshot=snapshot)
         named = find_query(name, on_one_snapshot=snapshot is not None)
-        if not is_query_name(name):
-            if per_snapshot:
-                raise InvalidRequestError("per_snapshot runs a named query, not your own SQL.")
-            with restrict(self._store):
-                result = run_query(self._store, view, named, parameters)
-                rows = (dict(zip(result.columns, row, strict=True)) for row in result.rows)
-                return Records(rows, result.columns)
-        columns = view.list_columns(name, parameters)
         if per_snapshot:
+            if not named.name:
+                raise InvalidRequestError("per_snapshot runs a named query, not your own SQL.")
+            columns = view.list_columns(name, parameters)
             over = list(run_per_snapshot(self._store, named, parameters))
             notes = [describe_empty(parameters)] if WatchedRows.read(over).is_empty else []
             return Records(over, ["snapshot", "observed_at", "flags", *columns], notes)
-        found = view.run(name, parameters)
-        watched = WatchedRows.read(found)
-        _, compared = named.bind_compared(self._store, view.add_release(named, parameters))
-        snapshots = compared.values() or (view.snapshot,)
+        with contextlib.nullcontext() if named.name else restrict(self._store):
+            result = run_query(self._store, view, named, parameters)
+            watched = WatchedRows(result.columns, result.rows)
+            rows = [dict(zip(result.columns, row, strict=True)) for row in watched]
+        snapshots = result.compared.values() or (view.snapshot,)
         limits = describe_limits(self._store, named, parameters, watched, snapshots)
-        return Records(found, columns, limits)
+        return Records(rows, result.columns, limits)
 
     @checked
     def history(self, name: str) -> Records:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from hfscan.errors import InvalidRequestError, NotFoundError
@@ -56,14 +56,18 @@ _PLACEHOLDERS = {
 
 
 _LARGEST_INTEGER = 2**31 - 1  # of DuckDB's INTEGER
-_AT_LEAST_ONE = ("every", "top")
-"""Parameters of which 0 would be nothing."""
 
 
-def _to_count(value: object) -> int:
-    if not 0 <= (number := int(str(value))) <= _LARGEST_INTEGER:
+def _to_count(least: int, value: object) -> int:
+    if not least <= (number := int(str(value))) <= _LARGEST_INTEGER:
         raise ValueError("out of range")
     return number
+
+
+def _to_percent(value: object) -> float:
+    if not 0 < (percent := float(str(value))) <= 100:
+        raise ValueError("out of range")
+    return percent
 
 
 def _to_bool(value: object) -> bool:
@@ -90,22 +94,34 @@ def _to_instant(value: object) -> datetime:
     )
 
 
-_TYPES: dict[str, tuple[Callable[[object], object], str]] = {
-    "INTEGER": (_to_count, f"a whole number from 0 to {_LARGEST_INTEGER:,}"),
+_Conversion = tuple[Callable[[object], object], str]
+"""The conversion of a value in Python, and a description of the values that it takes."""
+
+_TEXT: _Conversion = (lambda text: text, "text")
+_TYPES: dict[str, _Conversion] = {
+    "INTEGER": (partial(_to_count, 0), f"a whole number from 0 to {_LARGEST_INTEGER:,}"),
     "DOUBLE": (lambda value: float(str(value)), "a number"),
     "BOOLEAN": (_to_bool, "true or false"),
     "TIMESTAMP": (_to_instant, "a date, such as 2022-03-02"),
     "JSON": (_to_json, "a JSON object"),
     "VARCHAR[]": (_to_names, "one name or more, separated by commas"),
 }
-"""DuckDB type -> conversion from a value in Python, and a description of its values."""
+"""DuckDB type -> the conversion to it."""
+
+_AT_LEAST_ONE = (partial(_to_count, 1), f"a whole number from 1 to {_LARGEST_INTEGER:,}")
+_AMOUNTS: dict[str, _Conversion] = {
+    "every": _AT_LEAST_ONE,
+    "top": _AT_LEAST_ONE,
+    "percent": (_to_percent, "a number above 0, up to 100"),
+}
+"""Parameter of named queries that returns nothing beyond some bounds -> its conversion."""
 
 
 @dataclass(frozen=True)
 class Parameter:
     """A parameter of a query: DuckDB type, default (as text; None for NULL) and meaning.
 
-    `values`: the allowed ones; empty where any of its type is.
+    `values`: the allowed ones; empty where any is that `conversion` takes.
     """
 
     name: str
@@ -113,6 +129,7 @@ class Parameter:
     default: str | None
     meaning: str
     values: tuple[str, ...] = ()
+    conversion: _Conversion = _TEXT
 
     def convert(self, value: object, known: Mapping[str, Sequence[str]]) -> object:
         """Return the value converted to the parameter's type.
@@ -124,12 +141,10 @@ class Parameter:
             if self.default is not None:
                 raise InvalidRequestError(f"The parameter {self.name} cannot be NULL.")
             return None
-        convert, description = _TYPES.get(self.type, (lambda text: text, "text"))
+        convert, description = self.conversion
         try:
             converted = convert(value)
         except (ValueError, TypeError, KeyError) as error:
-            if self.name in _AT_LEAST_ONE:
-                description = description.replace("from 0", "from 1")
             raise InvalidRequestError(
                 f"The parameter {self.name} takes {description}, not {value!r}."
             ) from error
@@ -218,7 +233,12 @@ class Query:
         values = {name: tuple(allowed.split(", ")) for name, allowed in _VALUES.findall(sql)}
         parameters = tuple(
             Parameter(
-                key, type_, None if default == "NULL" else default, meaning, values.get(key, ())
+                key,
+                type_,
+                None if default == "NULL" else default,
+                meaning,
+                values.get(key, ()),
+                (_AMOUNTS if name else {}).get(key) or _TYPES.get(type_, _TEXT),
             )
             for key, type_, default, meaning in _PARAM.findall(sql)
         )
@@ -315,7 +335,6 @@ class Query:
                 f"{' and '.join(self.one_of)}."
             )
         if self.name:
-            _check_amounts(values)
             _check_is_compared(values)
         since, until = values.get("since"), values.get("until")
         if isinstance(since, datetime) and isinstance(until, datetime) and since >= until:
@@ -330,20 +349,6 @@ def _check_is_compared(values: Mapping[str, Any]) -> None:
         raise InvalidRequestError(
             f"The framework {framework} is not among those compared: {', '.join(compared)}. "
             f"Set frameworks to {','.join([framework, *compared])}, or to all."
-        )
-
-
-def _check_amounts(values: Mapping[str, Any]) -> None:
-    """Raise InvalidRequestError where an amount would leave nothing to return."""
-    for name in _AT_LEAST_ONE:
-        if values.get(name) == 0:
-            raise InvalidRequestError(
-                f"The parameter {name} takes a whole number from 1 to {_LARGEST_INTEGER:,}, not 0."
-            )
-    percent = values.get("percent")
-    if percent is not None and not 0 < percent <= 100:
-        raise InvalidRequestError(
-            f"The parameter percent takes a number above 0, up to 100, not {percent:g}."
         )
 
 

@@ -99,7 +99,8 @@ def run_query(
 
     Decimals of a named query are numbers; those of SQL stay exact. Raises as `run_sql` does.
     """
-    view.bind_census()
+    # all columns for the user's own SQL, which may select them by *
+    view.bind_census(with_counts=not query.name or query.reads_counts(parameters))
     values, compared = query.bind_compared(store, view.add_release(query, parameters))
     result = run_sql(store, query.sql, values)
     if query.name:

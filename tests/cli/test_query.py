@@ -289,17 +289,17 @@ def test_page_of_a_query_says_what_is_counted(run_command, tmp_path):
         (
             "concentration",
             "top=0",
-            "The parameter top takes a whole number from 1 to 2,147,483,647, not 0.",
+            "The parameter top takes a whole number from 1 to 2,147,483,647, not '0'.",
         ),
         (
             "composition",
             "top=0",
-            "The parameter top takes a whole number from 1 to 2,147,483,647, not 0.",
+            "The parameter top takes a whole number from 1 to 2,147,483,647, not '0'.",
         ),
         (
             "milestones",
             "every=0",
-            "The parameter every takes a whole number from 1 to 2,147,483,647, not 0.",
+            "The parameter every takes a whole number from 1 to 2,147,483,647, not '0'.",
         ),
         ("lorenz", "points=-1", "points takes a whole number from 0 to 2,147,483,647, not '-1'."),
         ("composition", "top=-1", "top takes a whole number from 1 to 2,147,483,647, not '-1'."),
@@ -309,10 +309,10 @@ def test_page_of_a_query_says_what_is_counted(run_command, tmp_path):
         (
             "survival",
             "every=0",
-            "The parameter every takes a whole number from 1 to 2,147,483,647, not 0.",
+            "The parameter every takes a whole number from 1 to 2,147,483,647, not '0'.",
         ),
-        ("top_shares", "percent=0", "percent takes a number above 0, up to 100, not 0."),
-        ("top_shares", "percent=200", "percent takes a number above 0, up to 100, not 200."),
+        ("top_shares", "percent=0", "percent takes a number above 0, up to 100, not '0'."),
+        ("top_shares", "percent=200", "percent takes a number above 0, up to 100, not '200'."),
     ],
 )
 def test_value_that_has_no_result_is_refused(query, name, value, message):
