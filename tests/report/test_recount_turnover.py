@@ -18,7 +18,7 @@ from recount_turnover import (
     list_group,
 )
 
-from hfscan.figures import load
+from hfscan.figures import SnapshotView, load
 from hfscan.store import Store
 
 pytestmark = pytest.mark.slow
@@ -80,7 +80,7 @@ def write_database(folder, snapshots):
 @pytest.fixture(scope="module")
 def august_store(august, tmp_path_factory):
     with Store.open(write_database(tmp_path_factory.mktemp("august"), august)) as store:
-        yield store
+        yield SnapshotView.latest(store).bind_census()
 
 
 @pytest.fixture(scope="module")
