@@ -154,7 +154,7 @@ def test_interrupted_fetch_goes_on(history, db, monkeypatch):
 
 
 def test_import_waits_for_the_rate_limit(tmp_path, db):
-    with DumpHistory.serve(tmp_path, quota=1, window=4) as history:
+    with DumpHistory.serve(tmp_path, quota=1, window=2) as history:
         history.commit_days(0)
         (result,) = history.run(db)
         assert 429 in {request.status for request in history.hub.requests}
