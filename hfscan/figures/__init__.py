@@ -5,7 +5,7 @@ from hfscan.figures.account_groups import AccountGroups, load_account_groups
 from hfscan.figures.checks import check_import, check_not_empty, check_totals, describe_drops
 from hfscan.figures.figure import Figure, FigureRequest, check_weight
 from hfscan.figures.lineage import find_lineage
-from hfscan.figures.per_snapshot import add_zeros, run_per_snapshot
+from hfscan.figures.per_snapshot import add_zeros, label_snapshots, run_per_snapshot
 from hfscan.figures.period import Period, format_period
 from hfscan.figures.quality import Flag, find_flags, find_flags_of_figures
 from hfscan.figures.queries import Query, list_queries, load
@@ -21,6 +21,7 @@ __all__ = [
     "Query", "SnapshotView", "Subject", "Weight", "add_zeros", "check_import",
     "check_not_empty", "check_totals", "check_weight", "compare_snapshots", "compute_adoption",
     "describe_drops", "explain_model", "find_flags",
-    "find_flags_of_figures", "find_lineage", "find_subject", "format_period", "list_breaks",
+    "find_flags_of_figures", "find_lineage", "find_subject", "format_period", "label_snapshots",
+    "list_breaks",
     "list_queries", "load", "load_account_groups", "run_per_snapshot",
 ]  # fmt: skip

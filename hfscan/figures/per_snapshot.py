@@ -1,5 +1,6 @@
 """Run a query over every snapshot of the entire Hub."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import groupby
@@ -68,6 +69,23 @@ def run_per_snapshot(
         store = view.bind_census(with_counts=query.reads_counts(values))
         for row in query.run(store, values):
             yield {"snapshot": view.snapshot.id, "observed_at": day, "flags": names} | row
+
+
+def label_snapshots(rows: Iterable[Mapping[str, Any]]) -> dict[int, str]:
+    """Return snapshot -> the time of its rows, with its number where two are of one time.
+
+    Of rows over snapshots, as `run_per_snapshot` yields them; others have no label.
+    """
+    times = {
+        row["snapshot"]: row["observed_at"]
+        for row in rows
+        if row.keys() >= {"snapshot", "observed_at", "flags"}
+    }
+    counts = Counter(times.values())
+    return {
+        snapshot: time if counts[time] == 1 else f"{time}, snapshot {snapshot}"
+        for snapshot, time in times.items()
+    }
 
 
 def add_zeros(

@@ -60,6 +60,8 @@ class Period:
         """Return the period with the bounds that the snapshot covers."""
         since = max(self.since, snapshot.since or self.since)
         until = min(self.until, snapshot.until or self.until, _observed_until(snapshot))
+        if snapshot.data_until is not None and snapshot.data_until > since:
+            until = min(until, snapshot.data_until)
         return replace(self, since=since, until=until)
 
     @property

@@ -98,14 +98,9 @@ def find_partial(store: Store) -> list[Flag]:
 
 
 def find_without_new_models(store: Store, snapshot: Snapshot) -> Iterator[Flag]:
-    """Yield a flag if a snapshot of all real models has none that was created just before it.
-
-    Its time is then later than its data: that of a recorded dump is given by hand.
-    """
-    view = SnapshotView(store, snapshot)
-    holds_new_models = view.is_complete and not snapshot.is_known_incomplete
-    if holds_new_models and not snapshot.synthetic and "created_at" not in snapshot.missing_columns:
-        yield from _flags(snapshot, view.run("newest_models", {}))
+    """Yield a flag if a snapshot of all real models has none that was created just before it."""
+    if row := SnapshotView(store, snapshot).find_time_without_models():
+        yield from _flags(snapshot, [row])
 
 
 def find_download_flags(store: Store, snapshot: Snapshot) -> Iterator[Flag]:

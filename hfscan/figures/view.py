@@ -1,7 +1,8 @@
 """One snapshot to compute figures from."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, time, timedelta
 from functools import cached_property
 from typing import Any, Literal
 
@@ -81,17 +82,39 @@ class SnapshotView:
     ) -> "SnapshotView":
         """Return the snapshot that covers `period`; see `hfscan.store.choose_snapshot`."""
         since, until = period or (None, None)
+        known = require_snapshots(store)
         return cls(
-            store,
-            choose_snapshot(require_snapshots(store), since, until, snapshot=snapshot, as_of=as_of),
-        )
+            store, choose_snapshot(known, since, until, snapshot=snapshot, as_of=as_of)
+        )._end_with_data()
 
     @classmethod
     def latest(
         cls, store: Store, *, snapshot: int | None = None, as_of: datetime | None = None
     ) -> "SnapshotView":
         """Return the newest or the named snapshot; see `hfscan.store.latest_snapshot`."""
-        return cls(store, latest_snapshot(require_snapshots(store), snapshot=snapshot, as_of=as_of))
+        known = require_snapshots(store)
+        return cls(store, latest_snapshot(known, snapshot=snapshot, as_of=as_of))._end_with_data()
+
+    def _end_with_data(self) -> "SnapshotView":
+        """Return the view, with the end of the data where that is long before the snapshot."""
+        if row := self.find_time_without_models():
+            midnight = datetime.combine(row["newest"], time())
+            return SnapshotView(
+                self.store, replace(self.snapshot, data_until=midnight + timedelta(days=1))
+            )
+        return self
+
+    def find_time_without_models(self) -> dict[str, Any] | None:
+        """Return the row of `newest_models.sql` if no model was created just before the snapshot.
+
+        Its time is then later than its data: that of a recorded dump is given by hand. None where
+        one was, and of a snapshot that may lack its newest models.
+        """
+        snapshot = self.snapshot
+        holds_new_models = self.is_complete and not snapshot.is_known_incomplete
+        if not holds_new_models or snapshot.synthetic or "created_at" in snapshot.missing_columns:
+            return None
+        return next((row for row in self.run("newest_models", {}) if row["flagged"]), None)
 
     def bind_census(self, *, with_counts: bool = True) -> Store:
         """Bind `census` to this snapshot; return the Store.

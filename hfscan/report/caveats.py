@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from hfscan.errors import NotFoundError, option
-from hfscan.figures import Figure, Flag
+from hfscan.figures import Figure, Flag, label_snapshots
 from hfscan.store import Snapshot
 from hfscan.text import format_count
 
@@ -77,7 +77,9 @@ def explain_estimates(
 
 def explain_flags(rows: Iterable[Mapping[str, Any]]) -> str | None:
     """Return which snapshots of rows over snapshots have implausible data; None without any."""
-    flagged = {row["observed_at"]: row["flags"] for row in rows if row.get("flags")}
+    rows = list(rows)
+    labels = label_snapshots(rows)
+    flagged = {labels[row["snapshot"]]: row["flags"] for row in rows if row.get("flags")}
     if not flagged:
         return None
     days = (f"{day} ({', '.join(names)})".replace("_", " ") for day, names in flagged.items())

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from operator import itemgetter
 
-from hfscan.figures import Figure
+from hfscan.figures import Figure, label_snapshots
 from hfscan.report.format import DEFINITION_LABELS, class_label, format_percent
 from hfscan.report.model import Row
 from hfscan.report.tables import visible_figures
@@ -45,9 +45,11 @@ def explain_dependent_rows(rows: Iterable[Row], frameworks: Mapping[str, str]) -
     """Return the same of rows of `exclusivity.sql`, also over snapshots."""
     names = ("none",) if len(frameworks) == 1 else ("exclusive", "shared")
     leading: dict[str, Row] = {}
+    rows = list(rows)
+    labels = label_snapshots(rows)
     for row in rows:
         if (row.get("largest_share") or 0.0) >= _MUCH and _get_class(row) in names:
-            place = _format_place(row)
+            place = _format_place(row, labels)
             known = leading.setdefault(place, row)
             leading[place] = max(known, row, key=itemgetter("numerator"))
     largest = sorted(
@@ -77,9 +79,9 @@ def _get_class(row: Row) -> str:
     return str(row.get("name") or row["class"])
 
 
-def _format_place(row: Row) -> str:
+def _format_place(row: Row, labels: Mapping[int, str]) -> str:
     """Return the group or snapshot of a row, and the models that it counts, before a sentence."""
-    group = row.get("observed_at") or row.get("group")
+    group = labels.get(row.get("snapshot", 0)) or row.get("group")
     if group is None:
         return _CUTOFFS.get(row.get("cutoff") or "", "")
     definition = f", {DEFINITION_LABELS[row['definition']]}" if "definition" in row else ""

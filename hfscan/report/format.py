@@ -163,6 +163,8 @@ def format_cell(row: Row, column: str, section: Section, report: Report) -> str:
     if column == "class" and "name" in row:
         return class_label(row["name"], row["framework"], report.frameworks)
     value, kind = row[column], section.formats.get(column)
+    if column == "observed_at":
+        value = section.snapshot_labels.get(row.get("snapshot", 0), value)
     match kind:
         case "breakdown_class":
             return breakdown_label(value, report.titles)

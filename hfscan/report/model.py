@@ -7,6 +7,7 @@ other document can be a report as well: `parity/sections.py` makes one.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any, Literal
 
 from hfscan.figures import (
@@ -19,6 +20,7 @@ from hfscan.figures import (
     Population,
     Weight,
     check_weight,
+    label_snapshots,
 )
 from hfscan.frameworks import DEFAULT_DEFINITION, Definition
 from hfscan.scope import DEFAULT_FRAMEWORKS
@@ -155,6 +157,11 @@ class Section:
         """The columns of `rows` in its table; None: all."""
         shown = frozenset({**(self.columns or {}), **dict.fromkeys((self.pivot or {}).values())})
         return shown or None
+
+    @cached_property
+    def snapshot_labels(self) -> Mapping[int, str]:
+        """Snapshot of the rows -> its label, where they are over snapshots."""
+        return label_snapshots(self.rows)
 
     @property
     def texts(self) -> tuple[str, ...]:

@@ -279,6 +279,9 @@ def format_totals(section: Section) -> str | None:
     column = (section.pivot or {})["columns"]
     rows = [row for row in section.rows if row.keys() >= {column, "denominator", "coverage"}]
     parts = split_formats(rows) if section.query == "formats" else [rows]
+    if column == "observed_at":
+        labels = section.snapshot_labels
+        parts = [[{**row, column: labels[row["snapshot"]]} for row in part] for part in parts]
     texts = [_list_totals(part, column, section.formats.get(column)) for part in parts]
     if not all(texts):
         return None

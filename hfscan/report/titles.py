@@ -352,11 +352,11 @@ def _describe_pivot(section: Section, report: Report, place: Mapping[str, str]) 
     ]
     if not rows:
         return None
-    ends = [rows[0][place["columns"]], rows[-1][place["columns"]]]
-    newest = [row for row in rows if row[place["columns"]] == ends[1]]
+    ends = [name_column(rows[0]), name_column(rows[-1])]
+    newest = [row for row in rows if name_column(row) == ends[1]]
     leading = max(newest, key=lambda row: row[place["cells"]] or 0.0)
     same = [row for row in rows if row[place["rows"]] == leading[place["rows"]]]
-    first = next((row for row in same if row[place["columns"]] == ends[0]), leading)
+    first = next((row for row in same if name_column(row) == ends[0]), leading)
     word = {"observed_at": "on", "period": "in"}.get(place["columns"], "for")
     weight = str(section.parameters.get("weight", "models"))
     counted = "" if weight == "models" else f" of the {weight.replace('_', ' ')}"

@@ -1,7 +1,7 @@
 """Snapshots: list them, choose the one that answers a question, delete them."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from hfscan.errors import InvalidRequestError, NotFoundError, Wording, option
@@ -48,7 +48,10 @@ class Unreadable:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A row of the table `snapshots`. Times are UTC, without zone."""
+    """A row of the table `snapshots`. Times are UTC, without zone.
+
+    `data_until`: the end of the day of its newest model, where its time is known to be too late.
+    """
 
     id: int
     kind: str
@@ -74,6 +77,7 @@ class Snapshot:
     unreadable: tuple[Unreadable, ...]
     series_id: int
     position: int
+    data_until: datetime | None = field(default=None, compare=False)
 
     @property
     def is_unfiltered(self) -> bool:

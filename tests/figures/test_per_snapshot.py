@@ -1,5 +1,6 @@
 """Named queries over every snapshot of the entire Hub."""
 
+import re
 from datetime import UTC, datetime
 
 import pytest
@@ -62,3 +63,26 @@ def test_query_without_one_snapshot_does_not_run_over_each(db):
             database.query("changes", per_snapshot=True)
         with pytest.raises(InvalidRequestError, match="exclude each other"):
             database.query("composition", per_snapshot=True, snapshot=2)
+
+
+def test_snapshots_of_one_time_are_told_apart(tmp_path, run_cli):
+    """Of one moment there are two snapshots; the second lacks most models."""
+    db = tmp_path / "h.duckdb"
+    fields = {"downloads": 1, "createdAt": "2024-06-01T00:00:00.000Z"}
+    models = [{"id": f"ann/{n}", "tags": ["pytorch"], **fields} for n in range(8)]
+    models += [{"id": f"ann/{n}", "tags": ["tf"], **fields} for n in range(8, 10)]
+    for count in (10, 5):
+        ingest_models(db, models[:count], day=datetime(2024, 7, 11, tzinfo=UTC))
+    run_cli("trend", "--by-snapshot", "--out", "trend.md", "--db", db)
+    page = (tmp_path / "trend.md").read_text()
+    assert "| 2024-07-11 00:00, snapshot 1 | 2024-07-11 00:00, snapshot 2 |" in page
+    assert "PyTorch only | 80.0 % \\* | 100.0 % \\* |" in page
+    assert "Totals: 2024-07-11 00:00, snapshot 1: 10; 2024-07-11 00:00, snapshot 2: 5." in page
+    _, _, err = run_cli("trend", "--by-snapshot", "--db", db)
+    assert "Implausible data: 2024-07-11 00:00, snapshot 2 (partial)." in err
+    _, _, err = run_cli("trend", "--by-snapshot", "--weight", "downloads", "--db", db)
+    for number in (1, 2):
+        assert re.search(rf"2024-07-11 00:00, snapshot {number}, Hub tags: ann/\d alone", err)
+    with hfscan.open_database(db) as database:
+        times = {row["observed_at"] for row in database.trend(by_snapshot=True)}
+    assert times == {"2024-07-11 00:00"}

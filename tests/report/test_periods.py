@@ -201,3 +201,38 @@ def test_snapshot_of_the_full_year_is_preferred(db):
     assert "Of the 3 models created in 2024, 3 (100.0 %) support" in plain(
         ask(db, "report", "--year", 2024)
     )
+
+
+LATE = [model(n, f"2024-0{1 + n % 5}-09T10:00:00.000Z", "pytorch") for n in range(100)]
+
+
+def test_year_ends_with_the_data_where_the_snapshot_is_dated_late(tmp_path, run_cli):
+    """The newest model is of 9 May, and the time of the dump is 24 July."""
+    db = tmp_path / "h.duckdb"
+    observe(db, "2024-07-24", models=LATE)
+    for options in ((), ("--full",), ("--format", "md"), ("--format", "html")):
+        _, out, _ = run_cli("report", "--year", "2024", *options, "--db", db)
+        text = " ".join(out.replace("\xa0", " ").split())
+        assert "created from 1 January to 9 May 2024" in text
+        assert "2024 (to 9 May)" in text
+        assert "to 24 July" not in text
+        assert "No model was created in the 75 days before the snapshot." in text
+    _, out, _ = run_cli("report", "--year", "2024", "--full", "--db", db)
+    assert "the snapshot holds models created up to 2024-05-09. Later models" in " ".join(
+        out.split()
+    )
+    assert "2024 (to 9 May)" in run_cli("trend", "--format", "md", "--db", db)[1]
+    with hfscan.open_database(db) as database:
+        figure = database.figure("exclusive", framework="pytorch", year=2024)
+        assert figure.covered.until == datetime(2024, 5, 10)
+        assert figure.denominator == 100
+
+
+def test_year_after_the_data_is_as_the_snapshot_says(tmp_path, run_cli):
+    """No model is of 2024, although the dump claims to be of 20 January."""
+    db = tmp_path / "h.duckdb"
+    models = [model(n, "2023-12-01T10:00:00.000Z", "pytorch") for n in range(100)]
+    observe(db, "2024-01-20", models=models)
+    _, out, _ = run_cli("report", "--year", "2024", "--db", db)
+    assert "2024 (to 20 January)" in out
+    assert "No model was created in the 49 days before" in " ".join(out.split())

@@ -68,7 +68,7 @@ def test_title_states_the_largest_share(view):
 
 def test_title_states_the_course_over_years(view):
     titles = list_titles(build(view, ReportRequest()))
-    course = "70.0 % in 2022 (from 2 March) to 100.0 % in 2023"
+    course = "70.0 % in 2022 (from 2 March) to 100.0 % in 2023 (to 19 August)"
     total = "of the models that support PyTorch or TensorFlow"
     assert titles["by_year"] == f"PyTorch only: {course}, {total}"
     assert titles["formats"] == f"PyTorch: {course}, of the models with known evidence"
