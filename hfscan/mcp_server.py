@@ -10,18 +10,19 @@ from functools import wraps
 from threading import Lock
 from typing import Any
 
-from mcp.server.mcpserver import MCPServer
+from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
-from mcp_types import ToolAnnotations
+from mcp_types import CallToolResult, InputRequiredResult, Tool, ToolAnnotations
 
 from hfscan._version import __version__
 from hfscan.api import Database
-from hfscan.errors import HfscanError
+from hfscan.errors import HfscanError, InvalidRequestError
 from hfscan.figures import Definition, Grouping, SnapshotView, Weight, list_queries, load
 from hfscan.figures.limits import WatchedRows, describe_limits
 from hfscan.figures.queries import Query
 from hfscan.figures.sql import find_query, limit_time, restrict, run_query
 from hfscan.store import Store
+from hfscan.suggest import unknown
 from hfscan.text import encode_json
 
 _INSTRUCTIONS = (
@@ -39,14 +40,31 @@ def create_server(open_store: Callable[[], Store], *, seconds: float = _SECONDS)
 
     `open_store` opens it for each call, which may take so many `seconds`.
     """
-    server = MCPServer(
-        "hfscan", instructions=_INSTRUCTIONS, version=__version__, log_level="WARNING"
-    )
+    server = _Server("hfscan", instructions=_INSTRUCTIONS, version=__version__, log_level="WARNING")
     tools, lock = _Tools(open_store, seconds), Lock()
     for tool in (tools.report, tools.query, tools.explain, tools.claims, tools.lineage):
         annotations = ToolAnnotations(read_only_hint=True, open_world_hint=False)
         server.add_tool(_to_tool(tool, lock), annotations=annotations, structured_output=False)
     return server
+
+
+class _Server(MCPServer):
+    """A server that refuses arguments that a tool does not have: the SDK would ignore them."""
+
+    async def list_tools(self) -> list[Tool]:
+        tools = await super().list_tools()
+        for tool in tools:
+            tool.input_schema["additionalProperties"] = False
+        return tools
+
+    async def call_tool(
+        self, name: str, arguments: dict[str, Any], context: Context[Any, Any] | None = None
+    ) -> CallToolResult | InputRequiredResult:
+        for tool in await self.list_tools():
+            known = tool.input_schema["properties"]
+            if tool.name == name and (others := [*(arguments.keys() - known)]):
+                raise ToolError(unknown("argument", min(others), known))
+        return await super().call_tool(name, arguments, context)
 
 
 def _to_tool(function: Callable[..., Any], lock: Lock) -> Callable[..., str]:
@@ -122,6 +140,8 @@ class _Tools:
         query. `limit`: rows to return, at most 1000. SQL is DuckDB's and reads the database only.
         """
         if query is None:
+            if parameters or snapshot is not None:
+                raise InvalidRequestError("parameters and snapshot need a query: its name, or SQL.")
             return [_describe(load(name)) for name in list_queries()]
         with (
             self._open() as store,

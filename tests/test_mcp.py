@@ -126,6 +126,23 @@ def test_tools_refuse_writes_files_and_unknown_names(db, tmp_path):
     asyncio.run(converse())
 
 
+def test_unknown_arguments_are_refused_by_every_tool(db):
+    async def converse():
+        async with connect(db) as (client, call):
+            for tool in (await client.list_tools()).tools:
+                message = await call(tool.name, nosuch=1)
+                known = ", ".join(tool.input_schema["properties"])
+                assert message == f"There is no argument 'nosuch'. Known: {known}."
+                assert tool.input_schema["additionalProperties"] is False
+            message = await call("query", query="breakdown", param={"by": "task"})
+            assert "no argument 'param'. Did you mean 'parameters'?" in message
+            for arguments in ({"parameters": {"top": 1}}, {"snapshot": 1}):
+                assert "need a query" in await call("query", **arguments)
+            assert (await call("explain", model="ann/1"))["model"] == "ann/1"
+
+    asyncio.run(converse())
+
+
 def test_hidden_characters_of_names_arrive_escaped(db):
     async def converse():
         async with connect(db) as (client, _):
