@@ -302,6 +302,13 @@ def test_last_sum_says_of_how_many_models_it_is(run_cli, history, tmp_path):
     assert tile in read_tiles(tmp_path / "ann.html")
 
 
+def test_names_are_found_in_other_case(run_cli, changed):
+    for name, title in (("ANN/B", "ann/b"), ("Ann/A", "ann/b"), ("ANN", "ann"),
+                        ("family:ANN/a", "The family of ann/b")):  # fmt: skip
+        code, out, err = run_cli("show", name, "--db", changed)
+        assert (code, out.splitlines()[0]) == (0, title), err
+
+
 def test_unknown_name_suggests_similar_ones(run_cli, changed):
     for name, similar in (("ann/c", "ann/a"), ("family:bob/b", "ann/b"), ("anne", "ann")):
         code, _, errors = run_cli("show", name, "--db", changed)

@@ -22,10 +22,7 @@ def find_lineage(
             ".",
         )
     limits = {"up": max(up, 1), "down": max(down, 1), "top": top}
-    try:
-        return view.run("lineage_tree", {"model": view.find_model(model)["id"], **limits})
-    except NotFoundError:
-        rows = view.run("lineage_tree", {"model": model, **limits})
-        if not rows:
-            raise
-        return rows
+    rows = view.run("lineage_tree", {"model": model, **limits})
+    if not rows:
+        view.find_model(model)  # says that there is none, and which names are similar
+    return rows

@@ -9,21 +9,19 @@
 -- reads: ...     (the downloads or likes that it reads whatever its weight is)
 """
 
-import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from functools import cache, partial
+from functools import cache
 from typing import Any
 
 from hfscan.errors import InvalidRequestError, NotFoundError
-from hfscan.frameworks import taxonomy
+from hfscan.figures.parameters import AMOUNTS, PLACEHOLDERS, TEXT, TYPES, Parameter
 from hfscan.paths import data_dir
 from hfscan.store import COUNTS, Snapshot, Store, choose_pair, macros, require_snapshots
 from hfscan.suggest import unknown
-from hfscan.timestamps import to_utc_naive
 
 COLUMN_FORMATS = frozenset(
     {
@@ -48,125 +46,7 @@ _PARAM = re.compile(r"^-- param (\w+) ([\w\[\]]+) = (.+?) : (.+)$", re.MULTILINE
 _ONE_OF = re.compile(r"^-- one of: (.+)$", re.MULTILINE)
 _VALUES = re.compile(r"^-- values (\w+): (.+)$", re.MULTILINE)
 _COLUMN = re.compile(r"^-- column (\w+): (\w+)$", re.MULTILINE)
-_PLACEHOLDERS = {
-    "<frameworks>": "SELECT name FROM frameworks ORDER BY bit",
-    "<snapshots>": "SELECT id FROM snapshots ORDER BY id",
-}
-"""Placeholder for values in the database -> the query that lists them."""
-
-
-_LARGEST_INTEGER = 2**31 - 1  # of DuckDB's INTEGER
-
-
-def _to_count(least: int, value: object) -> int:
-    if not least <= (number := int(str(value))) <= _LARGEST_INTEGER:
-        raise ValueError("out of range")
-    return number
-
-
-def _to_percent(value: object) -> float:
-    if not 0 < (percent := float(str(value))) <= 100:
-        raise ValueError("out of range")
-    return percent
-
-
-def _to_bool(value: object) -> bool:
-    return {"true": True, "false": False}[str(value).lower()]
-
-
-def _to_names(value: object) -> list[str]:
-    names = value.split(",") if isinstance(value, str) else value
-    if not isinstance(names, Sequence) or not names:
-        raise ValueError("no names")
-    return [str(name).strip() for name in names]
-
-
-def _to_json(value: object) -> str:
-    text = value if isinstance(value, str) else json.dumps(value)
-    json.loads(text)
-    return text
-
-
-def _to_instant(value: object) -> datetime:
-    """Return a date, datetime or ISO 8601 text as a datetime in UTC, without zone."""
-    return to_utc_naive(
-        value if isinstance(value, datetime) else datetime.fromisoformat(str(value).strip())
-    )
-
-
-_Conversion = tuple[Callable[[object], object], str]
-"""The conversion of a value in Python, and a description of the values that it takes."""
-
-_TEXT: _Conversion = (lambda text: text, "text")
-_TYPES: dict[str, _Conversion] = {
-    "INTEGER": (partial(_to_count, 0), f"a whole number from 0 to {_LARGEST_INTEGER:,}"),
-    "DOUBLE": (lambda value: float(str(value)), "a number"),
-    "BOOLEAN": (_to_bool, "true or false"),
-    "TIMESTAMP": (_to_instant, "a date, such as 2022-03-02"),
-    "JSON": (_to_json, "a JSON object"),
-    "VARCHAR[]": (_to_names, "one name or more, separated by commas"),
-}
-"""DuckDB type -> the conversion to it."""
-
-_AT_LEAST_ONE = (partial(_to_count, 1), f"a whole number from 1 to {_LARGEST_INTEGER:,}")
-_AMOUNTS: dict[str, _Conversion] = {
-    "every": _AT_LEAST_ONE,
-    "top": _AT_LEAST_ONE,
-    "percent": (_to_percent, "a number above 0, up to 100"),
-}
-"""Parameter of named queries that returns nothing beyond some bounds -> its conversion."""
-
-
-@dataclass(frozen=True)
-class Parameter:
-    """A parameter of a query: DuckDB type, default (as text; None for NULL) and meaning.
-
-    `values`: the allowed ones; empty where any is that `conversion` takes.
-    """
-
-    name: str
-    type: str
-    default: str | None
-    meaning: str
-    values: tuple[str, ...] = ()
-    conversion: _Conversion = _TEXT
-
-    def convert(self, value: object, known: Mapping[str, Sequence[str]]) -> object:
-        """Return the value converted to the parameter's type.
-
-        `known`: placeholder -> the values that it stands for. Raises InvalidRequestError where the
-        value is not allowed, and NotFoundError on an unknown snapshot.
-        """
-        if value is None:
-            if self.default is not None:
-                raise InvalidRequestError(f"The parameter {self.name} cannot be NULL.")
-            return None
-        convert, description = self.conversion
-        try:
-            converted = convert(value)
-        except (ValueError, TypeError, KeyError) as error:
-            raise InvalidRequestError(
-                f"The parameter {self.name} takes {description}, not {value!r}."
-            ) from error
-        if self.values and not (_PLACEHOLDERS.keys() & self.values) - known.keys():
-            allowed = [value for name in self.values for value in known.get(name, (name,))]
-            for item in converted if isinstance(converted, list) else [converted]:
-                if str(item) not in allowed:
-                    is_snapshot = "<snapshots>" in self.values
-                    aliases = taxonomy().names_by_tag if self._noun == "framework" else None
-                    message = unknown(self._noun, item, allowed, aliases)
-                    raise NotFoundError(message) if is_snapshot else InvalidRequestError(message)
-        return converted
-
-    @property
-    def _noun(self) -> str:
-        if "<frameworks>" in self.values:
-            return "framework"
-        if "<snapshots>" in self.values:
-            return "snapshot"
-        if self.name in ("of", "per"):  # no nouns
-            return f"value for {self.name}"
-        return {"by": "grouping"}.get(self.name, self.name.replace("_", " "))
+_MODEL = "model"  # the query that finds a model by its name
 
 
 @dataclass(frozen=True)
@@ -238,7 +118,7 @@ class Query:
                 None if default == "NULL" else default,
                 meaning,
                 values.get(key, ()),
-                (_AMOUNTS if name else {}).get(key) or _TYPES.get(type_, _TEXT),
+                (AMOUNTS if name else {}).get(key) or TYPES.get(type_, TEXT),
             )
             for key, type_, default, meaning in _PARAM.findall(sql)
         )
@@ -284,15 +164,26 @@ class Query:
         named = {name for parameter in self.parameters for name in parameter.values}
         known = {
             name: [str(value) for (value,) in store.execute(sql).fetchall()]
-            for name, sql in _PLACEHOLDERS.items()
+            for name, sql in PLACEHOLDERS.items()
             if name in named
         }
-        values = self.check_parameters(parameters, known)
+        values = self._name_models(store, self.check_parameters(parameters, known))
         compared: dict[str, Snapshot] = {}
         if self.compares_snapshots:
             pair = self._choose_compared(store, values)
             compared = dict(zip(("earlier", "later"), pair, strict=True))
         return values | {name: snapshot.id for name, snapshot in compared.items()}, compared
+
+    def _name_models(self, store: Store, values: dict[str, object]) -> dict[str, object]:
+        """Return the values with the names by which `census` holds the models that they name."""
+        named = {"family"} | ({"model"} if self.reads_census and self.name != _MODEL else set())
+        names = {}
+        for parameter in named & values.keys():
+            if values[parameter] is not None:
+                rows = load(_MODEL).run(store, {"model": values[parameter], "similar": False})
+                if rows and rows[0]["exact_match"]:
+                    names[parameter] = rows[0]["id"]
+        return values | names
 
     def _choose_compared(
         self, store: Store, values: Mapping[str, Any]

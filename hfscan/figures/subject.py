@@ -1,5 +1,6 @@
 """What `hfscan show` follows over time: a model, an account, or a family of models."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -44,13 +45,18 @@ def find_subject(store: Store, name: str) -> Subject:
     is_family = name.startswith(_FAMILY)
     sought = name.removeprefix(_FAMILY)
     query = load("subject")
-    kinds = {row["kind"] for row in query.run(store, {"name": sought})}
-    if is_family and "model" in kinds:
-        (model,) = load("model_summary").run(store, {"model": sought})
-        return Subject("family", model["id"], view)  # by its last name
-    if kinds and not is_family:
-        return Subject("model" if "model" in kinds else "author", sought, view)
-    if is_family and kinds:
+    rows = query.run(store, {"name": sought})
+    models = {row["name"] for row in rows if row["kind"] == "model"}
+    accounts = [row["name"] for row in rows if row["kind"] == "author"]
+    is_exact = any(row["exact_match"] for row in rows)
+    if models and is_exact and not is_family:
+        return Subject("model", sought, view)
+    names = [sought] if is_exact else models
+    if models and (model := _find_last_name(store, names)):
+        return Subject("family" if is_family else "model", model, view)
+    if len(accounts) == 1 and not models and not is_family:
+        return Subject("author", accounts[0], view)
+    if is_family and accounts and not models:
         raise NotFoundError(
             f"{sought} is an account, and a family is that of a model. Name the model "
             "(family:OWNER/NAME), or the account alone."
@@ -61,6 +67,13 @@ def find_subject(store: Store, name: str) -> Subject:
         f"No snapshot holds a model{'' if is_family else ' or account'} {sought!r}."
         + (f" Similar names: {similar}." if similar else "")
     )
+
+
+def _find_last_name(store: Store, names: Iterable[str]) -> str | None:
+    """Return the last name of the model that has or had these names; None if there are several."""
+    query = load("model_summary")
+    last = {row["id"] for name in names for row in query.run(store, {"model": name})}
+    return last.pop() if len(last) == 1 else None
 
 
 def _choose_whole(store: Store) -> Snapshot:

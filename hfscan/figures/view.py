@@ -287,13 +287,14 @@ class SnapshotView:
         return earlier if is_comparable and "tags" not in earlier.missing_columns else None
 
     def find_model(self, name: str) -> dict[str, Any]:
-        """Return the row of a model, by its repo id or `_id`.
+        """Return the row of a model, by its repo id (see `model.sql`) or `_id`.
 
         Raises NotFoundError when the snapshot has no such model, naming those of similar names.
         """
-        rows = self.run("model", {"model": name})
+        rows = self.run("model", {"model": name, "similar": False})
         if rows and rows[0]["exact_match"]:
             return rows[0]
+        rows = self.run("model", {"model": name})
         similar = f" Similar names: {', '.join(row['id'] for row in rows)}." if rows else ""
         raise NotFoundError(f"Snapshot {self.snapshot.id} has no model {name!r}.{similar}")
 

@@ -6,6 +6,7 @@ import re
 import pytest
 from dumps import ingest_models
 
+import hfscan
 from hfscan.scope import Scope
 
 
@@ -78,6 +79,53 @@ def test_sum_of_downloads_says_of_how_many_models_it_is(run_cli, tmp_path):
         "2 models descend from it, 2 directly. The 1 of known downloads had 7 downloads in 30 days."
     )
     assert text in " ".join(out.split())
+
+
+NAMES = ("gpt2", "GPT2", "openai-community/gpt2", "OpenAI-Community/GPT2")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_model_is_found_by_former_names_and_in_other_case(run_cli, tmp_path, name):
+    """The Hub redirects gpt2 to openai-community/gpt2, and does not distinguish case."""
+    models = [model("openai-community/gpt2"), model("b/tuned", "gpt2"), model("c/gpt2")]
+    db = tmp_path / "h.duckdb"
+    ingest_models(db, models)
+    _, out, err = run_cli("lineage", name, "--db", db)
+    assert "openai-community/gpt2 names no base model. 1 model descends" in " ".join(out.split()), (
+        err
+    )
+    assert "openai-community/gpt2 in snapshot 1" in run_cli("explain", name, "--db", db)[1]
+    for query in ("group_summary", "group_history", "group_events"):
+        code, out, err = run_cli("query", query, "--param", f"family={name}", "--db", db)
+        assert (code, "Nothing" in err) == (0, query == "group_events"), err
+    _, out, _ = run_cli("query", "group_summary", "--param", f"family={name}", "--format", "json",
+                        "--db", db)  # fmt: skip
+    assert [(row["family"], row["models"]) for row in json.loads(out)] == [
+        ("openai-community/gpt2", 2)
+    ]
+    _, out, _ = run_cli("query", "lineage_tree", "--param", f"model={name}", "--format", "json",
+                        "--db", db)  # fmt: skip
+    assert [row["model"] for row in json.loads(out)] == ["openai-community/gpt2", "b/tuned"]
+    with hfscan.open_database(db) as database:
+        assert database.history(name)[0]["id"] == "openai-community/gpt2"
+        assert len(database.history(f"family:{name}")) == 1
+
+
+def test_name_that_two_models_have_in_other_case_is_of_none(run_cli, tmp_path):
+    db = tmp_path / "h.duckdb"
+    ingest_models(db, [model("a/One"), model("a/oNe")])
+    for command in ("lineage", "explain", "show"):
+        code, _, err = run_cli(command, "a/ONE", "--db", db)
+        assert code == 7
+        assert {"a/One", "a/oNe"} <= {*re.split("[ ,.]+", err.split("Similar names:")[1])}
+        assert run_cli(command, "a/oNe", "--db", db)[0] == 0
+
+
+def test_model_is_found_by_a_later_name(run_cli, tmp_path):
+    db = tmp_path / "h.duckdb"
+    ingest_models(db, [model("gpt2"), model("b/tuned", "gpt2")])
+    _, out, _ = run_cli("lineage", "openai-community/gpt2", "--db", db)
+    assert "gpt2 names no base model. 1 model descends" in " ".join(out.split())
 
 
 def test_steps_can_be_limited(run_lineage):

@@ -85,7 +85,7 @@ def test_similar_models_are_not_taken_for_the_one_named(query, db):
     assert (code, [row["id"] for row in json.loads(out)]) == (0, ["ann/a"])
     text = "No model of the snapshot is named eve/a. These have similar names."
     assert text in " ".join(err.split())
-    assert "similar" not in query("model", "--param", "model=ann/a")[2]
+    assert "similar names" not in query("model", "--param", "model=ann/a")[2]
     with hfscan.open_database(db) as database:
         assert database.query("model", model="eve/a").notes == (text,)
         assert database.query("model", model="ann/a").notes == ()

@@ -249,5 +249,6 @@ def test_account_history_equals_a_recount(august, august_store):
 def test_names_are_found_in_any_snapshot(august, august_store):
     gone = sorted(august[0].models.keys() - august[-1].models.keys())
     for name in gone[:5]:
-        assert run(august_store, "subject", name=name) == [{"kind": "model", "name": name}]
+        found = {"kind": "model", "name": name, "exact_match": True}
+        assert run(august_store, "subject", name=name) == [found]
     assert run(august_store, "subject", name=gone[0].split("/")[0])[0]["kind"] == "author"
