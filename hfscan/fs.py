@@ -139,6 +139,10 @@ def translate_os_errors(folder: Path, advice: str | Wording = NAME_DATABASE) -> 
         message: tuple[str | Wording, ...]
         if error.errno in _FULL:
             message = (f"The disk that holds {folder} is full. Free some space",)
+        elif (file := _find_file_on_way(folder, error)) is not None:
+            message = (f"{file} is a file, not a folder: ", advice)
+        elif error.errno == errno.ENOENT and _has_folder(error, folder):
+            message = (f"No file can be made in {Path(error.filename).parent}: ", advice)
         elif error.errno == errno.ENOENT and not folder.exists():
             message = (f"{folder} is not there. Make the folder, or ", advice)
         else:
@@ -147,3 +151,21 @@ def translate_os_errors(folder: Path, advice: str | Wording = NAME_DATABASE) -> 
         raise StorageError(
             *message, ", and run the same command again. Stored data is not affected."
         ) from error
+
+
+def _find_file_on_way(path: Path, error: OSError) -> Path | None:
+    """Return what is no folder although the path leads through it; None if there is none."""
+    is_folder = error.errno in (errno.EEXIST, errno.ENOTDIR)  # as it was to be made, or held a file
+    with contextlib.suppress(OSError):
+        for parent in reversed([*[path][:is_folder], *path.parents]):
+            if parent.exists() and not parent.is_dir():
+                return parent
+    return None
+
+
+def _has_folder(error: OSError, folder: Path) -> bool:
+    """Return whether a new file failed in a folder that is there, as in /proc."""
+    if not isinstance(error.filename, str | bytes):
+        return False
+    missing = Path(os.fsdecode(error.filename))
+    return missing != folder and missing.parent.is_dir()

@@ -6,7 +6,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any, overload
 
 from hfscan.report.tables import Table, result_table
-from hfscan.text import sanitize
+from hfscan.text import format_count, sanitize
 
 if TYPE_CHECKING:
     import pandas
@@ -48,7 +48,7 @@ class Records(Sequence[Mapping[str, Any]]):
     def __repr__(self) -> str:
         columns = ", ".join(self.columns) or "none"
         notes = "".join(f" {text}" for text in self.notes)
-        return f"<{type(self).__name__}: {len(self):,} rows of {columns}>{notes}"
+        return f"<{type(self).__name__}: {format_count(len(self), 'row')} of {columns}>{notes}"
 
     def to_arrow(self) -> "pyarrow.Table":
         """Return a pyarrow.Table. Raises ImportError without pyarrow."""
@@ -75,7 +75,8 @@ class Records(Sequence[Mapping[str, Any]]):
         table = format_table(result_table(self.columns, (tuple(row.values()) for row in rows)))
         more = len(self) - len(rows)
         notes = "".join(f"<p>{escape_html(text)}</p>" for text in self.notes)
-        return table + (f"<p>{more:,} more rows. All: to_pandas().</p>" if more else "") + notes
+        rest = f"<p>{format_count(more, 'more row')}. All: to_pandas().</p>" if more else ""
+        return table + rest + notes
 
 
 def format_table(table: Table) -> str:

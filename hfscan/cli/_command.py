@@ -6,11 +6,22 @@ from itertools import chain
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from hfscan.suggest import did_you_mean
 
 ARGUMENTS = "hfscan.arguments"
 """Key in the context's `meta`: the arguments as they were typed."""
+
+
+class EnvironmentOption(click.Option):
+    """An option whose errors name its environment variable only where the value is from there."""
+
+    def get_error_hint(self, ctx: click.Context | None) -> str:
+        source = ctx and self.name and ctx.get_parameter_source(self.name)
+        if source is ParameterSource.ENVIRONMENT:
+            return super().get_error_hint(ctx)
+        return click.Parameter.get_error_hint(self, ctx)
 
 
 class Command(click.Command):

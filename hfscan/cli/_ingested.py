@@ -47,7 +47,7 @@ def show_skipped(ingested: Ingested) -> None:
 def show_unknown_keys(models: Mapping[str, int]) -> None:
     """Print the unknown keys of the rows, each with its number of models."""
     for key, count in models.items():
-        echo(f"Skipped unknown key {sanitize(key, 80)!r} of {count:,} models.")
+        echo(f"Skipped unknown key {sanitize(key, 80)!r} of {format_count(count, 'model')}.")
 
 
 def describe_unreadable(field: Unreadable) -> str:

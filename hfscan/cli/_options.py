@@ -13,6 +13,7 @@ import click
 from click.core import ParameterSource
 
 from hfscan.choices import RESULT_FORMATS, WEIGHTS
+from hfscan.cli._command import EnvironmentOption
 from hfscan.cli._completion import complete_days, complete_snapshots
 from hfscan.cli._output import note
 from hfscan.cli._types import FILE, Choice, Count, PastDay, parse_pairs
@@ -26,6 +27,7 @@ Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 db_option = click.option(
     "--db",
+    cls=EnvironmentOption,
     type=FILE,
     envvar="HFSCAN_DB",
     default=Path("hfscan.duckdb"),

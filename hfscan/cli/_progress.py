@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 from hfscan.cli._output import echo, is_quiet
-from hfscan.text import sanitize
+from hfscan.text import format_count, sanitize
 
 if TYPE_CHECKING:
     from hfscan import hub
@@ -40,7 +40,9 @@ def show_progress() -> Iterator[Callable[[hub.Progress], None] | None]:
     def show(state: hub.Progress) -> None:
         speed = bar.tasks[0].speed
         resumed = (
-            f"({state.pages_resumed:,} pages from an earlier run)" if state.pages_resumed else ""
+            f"({format_count(state.pages_resumed, 'page')} from an earlier run)"
+            if state.pages_resumed
+            else ""
         )
         bar.update(
             task,
@@ -90,4 +92,4 @@ def show_steps(steps: Sequence[T], label: str) -> Iterable[T]:
 
 def _print_wait(state: hub.Progress) -> None:
     if state.waiting:
-        echo(f"After {state.models:,} models: {state.notice}", err=True)
+        echo(f"After {format_count(state.models, 'model')}: {state.notice}", err=True)

@@ -88,6 +88,11 @@ def choose_target(
         or (several and extension not in (*extensions, ".csv"))
     ):
         if path.exists() and not path.is_dir():
+            if not path.is_file():
+                raise click.UsageError(
+                    f"--out {out} is no regular file. To write a report to stdout, omit --out and "
+                    "choose its format with --format."
+                )
             raise click.UsageError(
                 f"--out {out} must be a folder, but a file with that name exists. Choose another "
                 f"name, or a file with an extension ({', '.join(extensions)})."

@@ -17,8 +17,21 @@ from hfscan.timestamps import parse_timestamp
 
 Value = TypeVar("Value")
 
-FILE = click.Path(dir_okay=False, path_type=Path)
-FOLDER = click.Path(file_okay=False, path_type=Path)
+
+class _NamedPath(click.Path):
+    """A path that is not empty; an empty one would be the current folder."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the path. Fails if it is empty, or is of the other kind."""
+        if value == "":
+            self.fail(
+                f"The name is empty. Name a {'file' if self.file_okay else 'folder'}.", param, ctx
+            )
+        return super().convert(value, param, ctx)
+
+
+FILE = _NamedPath(dir_okay=False, path_type=Path)
+FOLDER = _NamedPath(file_okay=False, path_type=Path)
 
 LARGEST_COUNT = 2**31 - 1
 LARGEST_THREADS = 1024

@@ -11,7 +11,7 @@ from hfscan.cli._output import echo
 from hfscan.cli._progress import show_progress
 from hfscan.cli._types import Count
 from hfscan.objectid import CUTOFF_START
-from hfscan.text import sanitize
+from hfscan.text import format_count, sanitize
 
 _EXAMPLES = """
 hfscan backfill-dates
@@ -42,8 +42,9 @@ def command(hub: HubAccess, db: Path, limit: int | None) -> None:
     late = sum(date >= CUTOFF_START for date in created)
     moved = sum(model.moved_to is not None for model in results.found)
     echo(
-        f"Fetched the first commits of {len(results.found):,} models from {hub.endpoint} in "
-        f"{results.requests:,} requests and {results.seconds:.1f} s, in {db}"
+        f"Fetched the first commits of {format_count(len(results.found), 'model')} from "
+        f"{hub.endpoint} in {format_count(results.requests, 'request')} and {results.seconds:.1f} "
+        f"s, in {db}"
     )
     for models, outcome in (
         (len(created) - late, "have a date before the cutoff"),

@@ -136,10 +136,10 @@ def _report_update(summary: UpdateSummary, endpoint: str, db: Path) -> None:
     base, ingested = summary.base, summary.ingested
     requests = summary.new.requests + summary.changed.requests
     echo(
-        f"Snapshot {ingested.snapshot}: {ingested.models:,} models, of which "
+        f"Snapshot {ingested.snapshot}: {format_count(ingested.models, 'model')}, of which "
         f"{ingested.models - ingested.carried_over:,} are new or may have changed since snapshot "
-        f"{base.id} ({base.observed_to:%F %H:%M}), from {endpoint} in {requests:,} requests, "
-        f"in {db}"
+        f"{base.id} ({base.observed_to:%F %H:%M}), from {endpoint} in "
+        f"{format_count(requests, 'request')}, in {db}"
     )
     echo(
         "Not covered by an update: models deleted or made private since; downloads, likes and "
@@ -154,14 +154,13 @@ def _report_crawl(summary: CrawlSummary, db: Path) -> None:
     from hfscan.hub.plan import PAGE_SIZE
 
     fetched, ingested = summary.fetched, summary.ingested
-    requests = "request" if fetched.requests == 1 else "requests"
     is_parallel = fetched.workers > 1 and fetched.design is None
     scope = "".join(f"{part} " for part in describe_scope(fetched.scope))
     workers = f" by {fetched.workers} workers" if is_parallel else ""
     echo(
-        f"Snapshot {ingested.snapshot}: {ingested.models:,} models {scope}from "
-        f"{fetched.endpoint} in {fetched.requests:,} {requests} and {fetched.seconds:.1f} s"
-        f"{workers}, in {db}"
+        f"Snapshot {ingested.snapshot}: {format_count(ingested.models, 'model')} {scope}from "
+        f"{fetched.endpoint} in {format_count(fetched.requests, 'request')} and "
+        f"{fetched.seconds:.1f} s{workers}, in {db}"
     )
     if fetched.design:
         echo(f"Sample: {fetched.design.describe()}.")
@@ -187,5 +186,5 @@ def _report_crawl(summary: CrawlSummary, db: Path) -> None:
 
 def _report_skipped_rows(rows: Mapping[str, int]) -> None:
     for reason, count in rows.items():
-        rows_skipped = "1 row" if count == 1 else f"{count:,} rows"
+        rows_skipped = format_count(count, "row")
         echo(f"Skipped {rows_skipped} {reason}: not stored, not counted.")

@@ -12,6 +12,7 @@ from hfscan.cli._options import db_option
 from hfscan.cli._output import echo, note
 from hfscan.cli._types import Count
 from hfscan.errors import StorageError
+from hfscan.text import format_count
 
 if TYPE_CHECKING:
     from hfscan.store import Snapshot
@@ -59,5 +60,5 @@ def command(ids: tuple[int, ...], yes: bool, db: Path) -> None:
 def _describe(snapshot: Snapshot) -> str:
     return (
         f"{snapshot.id}: {snapshot.kind} observed {snapshot.observed_to:%F}, "
-        f"{snapshot.models:,} models."
+        f"{format_count(snapshot.models, 'model')}."
     )

@@ -30,7 +30,7 @@ from hfscan.parity.replies import BackendError
 from hfscan.paths import journal_dir
 from hfscan.scope import Scope
 from hfscan.store import Store, list_snapshots
-from hfscan.text import sanitize
+from hfscan.text import format_count, sanitize
 
 _RETRY_POLICY = RetryPolicy(
     attempts=2, connect_attempts=1, timeout=20, read_timeout=20, response_timeout=20
@@ -100,7 +100,8 @@ def check_database(db: Path) -> Iterator[Check]:
                 store.check_integrity()
                 flags = find_flags(store, snapshots[-1:])
             latest = f", the latest of {snapshots[-1].observed_to:%F}" if snapshots else ""
-            message = f"{db}: {len(snapshots)} snapshots{latest}; {_format_mb(db.stat().st_size)}"
+            count, size = format_count(len(snapshots), "snapshot"), _format_mb(db.stat().st_size)
+            message = f"{db}: {count}{latest}; {size}"
             yield Check("database", "ok", message)
             hint = "docs/data-quality.md explains it. `hfscan snapshots` checks others, too."
             for flag in flags:
@@ -116,7 +117,7 @@ def check_database(db: Path) -> Iterator[Check]:
             "journal",
             "note",
             f"an unfinished crawl of {sanitize(redact_url(crawl.endpoint), 100)}, begun "
-            f"{crawl.started_at:%F %T} UTC: {pages:,} pages are kept",
+            f"{crawl.started_at:%F %T} UTC: {format_count(pages, 'page')} kept",
             "Run the same `hfscan crawl` to resume it, or add --no-resume to start again.",
         )
     folder = db.absolute().parent

@@ -8,6 +8,7 @@ from hfscan.cli._output import echo, note
 from hfscan.cli._types import LARGEST_SECONDS, Count, Number, parse_pairs
 from hfscan.fakehub import KINDS, FakeHub, Faults, Population
 from hfscan.suggest import unknown
+from hfscan.text import format_count
 
 _EXAMPLES = """
 hfscan fake-hub --models 2000
@@ -97,10 +98,10 @@ def command(
             "uses any free port."
         ) from error
     if prepare:
-        note(f"Prepared {hub.prepare(prepare):,} pages.")
+        note(f"Prepared {format_count(hub.prepare(prepare), 'page')}.")
     echo(hub.url)
     source = population.description or (dump and dump.name)
-    note(f"Serving {len(population):,} models ({source}). Press Ctrl-C to stop.")
+    note(f"Serving {format_count(len(population), 'model')} ({source}). Press Ctrl-C to stop.")
     try:
         hub.serve()
     except KeyboardInterrupt:

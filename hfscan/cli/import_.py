@@ -15,7 +15,7 @@ from hfscan.cli._output import echo
 from hfscan.cli._progress import show_activity
 from hfscan.cli._types import FILE, UtcTime
 from hfscan.scope import Scope
-from hfscan.text import sanitize
+from hfscan.text import format_count, sanitize
 
 if TYPE_CHECKING:
     from hfscan.store import ImportedDates, Ingested, Snapshot, Store
@@ -144,7 +144,10 @@ def _report_dates(dates: ImportedDates, file: Path, db: Path) -> None:
         }
     )
     if dates.contradicting:
-        echo(f"{dates.contradicting:,} rows have another date in a second column. It is not used.")
+        echo(
+            f"{format_count(dates.contradicting, 'row')} with another date in a second column: it "
+            "is not used."
+        )
     if dates.unmatched:
         echo(f"{dates.unmatched:,} of the ids are in no snapshot.")
 
@@ -171,8 +174,9 @@ def _warn_of_age(snapshot: Snapshot, newest_date: datetime | None) -> None:
     if newest_date is not None and observed - newest_date > _USUAL_AGE:
         echo(
             f"The newest date in the files is {newest_date:%Y-%m-%d}, "
-            f"{(observed - newest_date).days} days before the time of the snapshot. If the files "
-            f"were recorded then, run hfscan delete {snapshot.id} and import them with that time."
+            f"{format_count((observed - newest_date).days, 'day')} before the time of the "
+            f"snapshot. If the files were recorded then, run hfscan delete {snapshot.id} and "
+            "import them with that time."
         )
 
 
@@ -181,9 +185,8 @@ def _report_new_snapshot(snapshot: Snapshot, result: Ingested, db: Path) -> None
     from hfscan.store.dump.fields import FIELDS
     from hfscan.store.parquet import EXPORTED_MASKS
 
-    models = "model" if result.models == 1 else "models"
     echo(
-        f"Snapshot {snapshot.id}: {result.models:,} {models} observed "
+        f"Snapshot {snapshot.id}: {format_count(result.models, 'model')} observed "
         f"{snapshot.observed_to:%Y-%m-%d} in {db}"
     )
     if snapshot.missing_columns:
@@ -193,7 +196,7 @@ def _report_new_snapshot(snapshot: Snapshot, result: Ingested, db: Path) -> None
     for key, count in result.unknown_keys.items():
         name = canonical_name(key)
         if name in FIELDS:
-            echo(f"Skipped {key} of {count:,} models: it contradicts {name}.")
+            echo(f"Skipped {key} of {format_count(count, 'model')}: it contradicts {name}.")
         elif key not in EXPORTED_MASKS.values():
             unknown[key] = count
     show_unknown_keys(unknown)

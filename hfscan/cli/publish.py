@@ -15,6 +15,7 @@ from hfscan.cli._options import SnapshotSelector, snapshot_options
 from hfscan.cli._output import echo
 from hfscan.cli._progress import show_activity
 from hfscan.errors import InvalidRequestError
+from hfscan.text import format_count
 
 if TYPE_CHECKING:
     from hfscan.store import Snapshot
@@ -77,7 +78,7 @@ def command(
                 export.write_page(store, chosen, page_folder, dataset=dataset.repo)
         export.write_card(exported, repo=dataset.repo, license=license, url=dataset.url)
         message = (
-            f"Census of {chosen.observed_to:%F}: {exported.rows['models']:,} models "
+            f"Census of {chosen.observed_to:%F}: {format_count(exported.rows['models'], 'model')} "
             f"(hfscan {__version__})"
         )
         managed = [*exported.rows, "reports"]

@@ -20,6 +20,7 @@ from hfscan.cli._reports import ResultTarget, result_options, write_report_file,
 from hfscan.cli._types import LARGEST_GIB, Choice, Count, Number, parse_pairs
 from hfscan.errors import InvalidRequestError
 from hfscan.scope import DEFAULT_FRAMEWORKS
+from hfscan.text import format_count
 
 if TYPE_CHECKING:
     from hfscan.figures import AccountGroups, Query, SnapshotView
@@ -292,6 +293,8 @@ def _write(
         lambda out: write_result(target.format, columns, first, out), target.format, target.path
     )
     if limit and is_for_people and (more := sum(1 for _ in itertools.islice(rows, _COUNTED + 1))):
-        count = f"{more:,}" if more <= _COUNTED else f"More than {_COUNTED:,}"
+        count = format_count(more, "more row")
+        if more > _COUNTED:
+            count = f"More than {_COUNTED:,} more rows"
         echo()
-        echo(f"{count} more rows. To get all, use --limit 0, --format csv or --format json.")
+        echo(f"{count}. To get all, use --limit 0, --format csv or --format json.")

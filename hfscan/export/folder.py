@@ -58,9 +58,9 @@ def export(
     models one file for each year of creation; reports are Markdown. The same snapshot gives the
     same bytes. Raises StorageError if the folder cannot be written, or holds anything else.
     """
-    folder, advice = folder.resolve(), "choose another folder"
     if folder.exists() and not folder.is_dir():
         raise StorageError(f"{folder} is no folder. Name a new folder for the export.")
+    folder, advice = folder.resolve(), "choose another folder"
     if folder.exists() and not (folder / "snapshots").is_dir() and any(folder.iterdir()):
         raise StorageError(f"{folder} holds something else; name a new folder for the export.")
     with translate_os_errors(folder.parent, advice):

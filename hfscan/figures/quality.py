@@ -9,13 +9,14 @@ from weakref import WeakKeyDictionary
 from hfscan.figures.queries import load
 from hfscan.figures.view import SnapshotView
 from hfscan.store import Snapshot, Store, list_snapshots
+from hfscan.text import format_count
 
 _COUNTED_DAILY = timedelta(hours=20)  # the Hub updates its counters once a day
 _MONTH = timedelta(days=31)
 
 _MESSAGES = {
     "partial": (
-        "{numerator:,} models, {share:.1%} of the {denominator:,} of snapshot {compared_with}. A "
+        "{models}, {share:.1%} of the {denominator:,} of snapshot {compared_with}. A "
         "part is missing."
     ),
     "no_new_models": (
@@ -84,7 +85,11 @@ class Flag:
     def message(self) -> str:
         """The flag, as a sentence."""
         share = self.numerator / self.denominator
-        return _MESSAGES[self.name].format(**vars(self), share=share).replace("%", " %")
+        return (
+            _MESSAGES[self.name]
+            .format(**vars(self), share=share, models=format_count(self.numerator, "model"))
+            .replace("%", " %")
+        )
 
 
 def find_partial(store: Store) -> list[Flag]:

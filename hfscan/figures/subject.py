@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from hfscan.errors import NotFoundError
+from hfscan.errors import InvalidRequestError, NotFoundError
 from hfscan.figures.quality import find_partial
 from hfscan.figures.queries import load
 from hfscan.figures.view import SnapshotView
@@ -42,8 +42,13 @@ def find_subject(store: Store, name: str) -> Subject:
     naming similar ones.
     """
     view = SnapshotView(store, _choose_whole(store))
-    is_family = name.startswith(_FAMILY)
-    sought = name.removeprefix(_FAMILY)
+    is_family = name.lower().startswith(_FAMILY)
+    sought = name[len(_FAMILY) :] if is_family else name
+    if not sought.strip():
+        raise InvalidRequestError(
+            "The name is empty. Give a model (OWNER/NAME), an account (OWNER), or a family "
+            "(family:OWNER/NAME)."
+        )
     query = load("subject")
     rows = query.run(store, {"name": sought})
     models = {row["name"] for row in rows if row["kind"] == "model"}
@@ -60,6 +65,12 @@ def find_subject(store: Store, name: str) -> Subject:
         raise NotFoundError(
             f"{sought} is an account, and a family is that of a model. Name the model "
             "(family:OWNER/NAME), or the account alone."
+        )
+    prefix, colon, rest = sought.partition(":")
+    if colon:  # no name on the Hub has one
+        raise NotFoundError(
+            f"There is no prefix {prefix + colon!r}, only 'family:' before a model. Give the name "
+            f"of a model or an account alone: {rest}"
         )
     found = query.run(store, {"name": sought, "similar": True})
     similar = ", ".join(row["name"] for row in found if row["kind"] == "model" or not is_family)

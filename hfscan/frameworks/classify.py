@@ -1,11 +1,12 @@
 """The taxonomy in Python: one model at a time, with the evidence. Equal to `masks_sql`."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
+from hfscan.errors import InvalidRequestError
 from hfscan.frameworks.taxonomy import Definition, Rule, Taxonomy, literals, pattern, taxonomy
 
 
@@ -76,8 +77,10 @@ def classify(model: Mapping[str, Any], *, transformers: int | None = None) -> Cl
     """Return the frameworks that `model`, an object of the Hub's API, supports, with the evidence.
 
     Reads `id`, `tags`, `library_name`, `siblings` (names or objects) and `config`. `transformers`:
-    the release that `loadable` assumes, a key of `Taxonomy.releases`; by default the newest.
+    the release that `loadable` assumes, a key of `Taxonomy.releases`; by default the newest. Raises
+    InvalidRequestError where `model` is no such object.
     """
+    _check_model(model)
     known = taxonomy()
     siblings = model.get("siblings")
     names = [file if isinstance(file, str) else file["rfilename"] for file in siblings or ()]
@@ -112,6 +115,30 @@ def classify(model: Mapping[str, Any], *, transformers: int | None = None) -> Cl
         _frameworks(best) if siblings is not None or _frameworks(best) & known.weights else None,
         (*tag, *weights, *(loadable or ()), *best),
     )
+
+
+def _check_model(model: object) -> None:
+    """Raise InvalidRequestError unless `model` has the types of the Hub's API."""
+    if not isinstance(model, Mapping):
+        raise InvalidRequestError(
+            f"classify takes a model as an object of the Hub's API (a dict), not {model!r}."
+        )
+    for name, (type_, words) in _TYPES.items():
+        value = model.get(name)
+        if value is not None and (
+            isinstance(value, str) != (type_ is str) or not isinstance(value, type_)
+        ):
+            raise InvalidRequestError(f"{name} of a model is {words}, not {value!r}.")
+
+
+_TYPES: Mapping[str, tuple[type, str]] = {
+    "id": (str, "a text"),
+    "tags": (Collection, "a list of texts"),
+    "library_name": (str, "a text"),
+    "siblings": (Collection, "a list of files"),
+    "config": (Mapping, "a dict"),
+}
+"""Field of a model -> its type, and that type in words."""
 
 
 def _exclude_not_weights(known: Taxonomy, names: list[str]) -> Iterator[str]:

@@ -130,7 +130,7 @@ def describe_unreadable(snapshot: Snapshot) -> list[str]:
     """Return the fields that could not be read for some models."""
     return [
         f"UNREADABLE: the field {column.field} could not be read for {column.models:,} of "
-        f"{snapshot.models:,} models. Figures that use this field leave them out."
+        f"{format_count(snapshot.models, 'model')}. Figures that use this field leave them out."
         for column in snapshot.unreadable
     ]
 

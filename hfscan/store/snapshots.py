@@ -10,6 +10,7 @@ from hfscan.paths import journal_dir
 from hfscan.scope import Scope
 from hfscan.store import history
 from hfscan.store.database import Store
+from hfscan.text import format_count
 
 _LEAST_SHARE = 0.9
 """Of the models of another snapshot; one that is known to lack models answers with no fewer."""
@@ -365,5 +366,5 @@ def _describe(snapshot: Snapshot) -> str:
         period = f", created {snapshot.since or '...'} to {snapshot.until or '...'}"
     return (
         f"{snapshot.id} ({snapshot.kind} observed {snapshot.observed_to:%Y-%m-%d}, "
-        f"{snapshot.models:,} models{period})"
+        f"{format_count(snapshot.models, 'model')}{period})"
     )

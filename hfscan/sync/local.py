@@ -27,6 +27,7 @@ from hfscan.report.format import DEFINITION_LABELS
 from hfscan.scope import Scope
 from hfscan.store import Snapshot, Store, delete_snapshots, export_history, list_snapshots
 from hfscan.sync.state import STATE_FILE, SnapshotState, read_state, write_state
+from hfscan.text import format_count
 
 FULL_CRAWL_INTERVAL = timedelta(days=7)
 """Time between full crawls: updates miss deletions, and new counts of unchanged models."""
@@ -232,7 +233,7 @@ def _format_message(run: _Run) -> str:
     definition = DEFINITION_LABELS[figures[-1].definition]
     answer = f"pytorch-only {shares} ({definition}, coverage {coverages})"
     if before is None:
-        return f"data: {after.models:,} models, {answer}"
+        return f"data: {format_count(after.models, 'model')}, {answer}"
     rows = SnapshotView(run.store, after).run("changes", {"earlier": before.id, "later": after.id})
     models = {row["change"]: row["models"] for row in rows if row["framework"] is None}
     counts = f"+{models['added']} ~{models['changed']} -{models['removed']}"

@@ -16,6 +16,7 @@ from hfscan.paths import cursors_file
 from hfscan.store import Store, contains_all, import_history
 from hfscan.sync.local import DATABASE, LocalTarget, SyncOptions
 from hfscan.sync.state import STATE_FILE, SnapshotState, read_state
+from hfscan.text import format_count
 
 _FOLDERS = {"history": "history", "daily": "reports"}
 """Folder in the dataset -> folder on this machine."""
@@ -66,7 +67,7 @@ class DatasetTarget:
         self.dataset.tag(_tag(state), published.commit)
         if deleted := self.local.prune(options):
             self.dataset.publish(
-                self._list_files(), f"prune: -{deleted} snapshots",
+                self._list_files(), f"prune: -{format_count(deleted, 'snapshot')}",
                 parent=published.commit, managed_folders=["history"],
             )  # fmt: skip
         return state, True

@@ -9,7 +9,7 @@ import msgspec
 
 from hfscan.errors import ImportFileError, StaleError
 from hfscan.fs import atomic_write
-from hfscan.text import sanitize
+from hfscan.text import format_count, sanitize
 
 STATE_FILE = "snapshot.json"
 
@@ -64,8 +64,9 @@ def check_age(state: SnapshotState | None, max_age: timedelta, now: datetime | N
         raise StaleError("There is no snapshot yet. Take one: hfscan snapshot")
     if state.instant < (now or datetime.now(UTC)) - max_age:
         raise StaleError(
-            f"The latest snapshot is from {state.observed_to}, more than {max_age.days} days ago. "
-            "Check why its schedule has stopped, or take one now: hfscan snapshot"
+            f"The latest snapshot is from {state.observed_to}, more than "
+            f"{format_count(max_age.days, 'day')} ago. Check why its schedule has stopped, or take "
+            "one now: hfscan snapshot"
         )
 
 

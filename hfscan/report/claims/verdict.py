@@ -12,6 +12,7 @@ from math import inf
 from hfscan.report.claims.measure import NO_ACCOUNT_GROUPS, Reading
 from hfscan.report.claims.spec import ClaimSpec, Direction, Sum
 from hfscan.report.format import format_value
+from hfscan.text import format_count
 
 
 class Verdict(StrEnum):
@@ -179,6 +180,8 @@ def accepted_range(claim: ClaimSpec) -> str:
         for bound in (claim.accepts.least, claim.accepts.most)
     )
     times = " times" if claim.unit == "ratio" else ""
+    if claim.unit == "ratio" and "1" in (least, most) and None in (least, most):
+        return f"a ratio of {f'{least} or more' if most is None else f'{most} or less'}"
     if least and most and least != most:
         return f"{least} to {most}{times}"
     if most is None:
@@ -226,10 +229,11 @@ def _format_bound(unit: str, value: float) -> str:
 
 
 def _format_in(unit: str, value: float | None) -> str:
-    if unit in ("count", "days") and value is not None:
+    if unit == "days" and value is not None:
+        return format_count(round(value), "day")
+    if unit == "count" and value is not None:
         value = round(value)
-    text = format_value(unit, value)
-    return f"{text} days" if unit == "days" and value is not None else text
+    return format_value(unit, value)
 
 
 def _upper_first(text: str) -> str:
