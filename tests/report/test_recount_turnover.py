@@ -8,7 +8,6 @@ from itertools import combinations
 import duckdb
 import pytest
 from dumps import encode_lines, ingest
-from recount import read_objects
 from recount_turnover import (
     Snapshot,
     count_license_changes,
@@ -61,10 +60,20 @@ def august(shared_data, request) -> list[Snapshot]:
 
 @pytest.fixture(scope="module")
 def years(shared_data) -> list[Snapshot]:
-    """The censuses of February 2022, without creation dates, and July 2024."""
-    old = {row["modelId"]: row for row in read_objects(shared_data / "hub-2022-02.jsonl.gz")}
-    new = {row["id"]: row for row in read_objects(shared_data / "hub-2024-07.parquet")}
-    return [Snapshot(datetime(2022, 2, 15), old), Snapshot(datetime(2024, 7, 11), new)]
+    """The censuses of February 2022, without creation dates, and July 2024: what is compared."""
+
+    def read(time, columns, file):
+        licenses = "list_filter(tags, lambda tag: starts_with(tag, 'license:')) AS tags"
+        with duckdb.connect() as connection:
+            rows = connection.execute(f"SELECT {columns}, {licenses} FROM '{shared_data / file}'")
+            names = [column[0] for column in rows.description]
+            models = (dict(zip(names, row, strict=True)) for row in rows.fetchall())
+            return Snapshot(time, {model["id"]: model for model in models})
+
+    return [
+        read(datetime(2022, 2, 15), "modelId AS id", "hub-2022-02.jsonl.gz"),
+        read(datetime(2024, 7, 11), "id, createdAt, downloads", "hub-2024-07.parquet"),
+    ]
 
 
 def write_database(folder, snapshots):
