@@ -8,7 +8,9 @@ import sys
 import time
 from pathlib import Path
 
+import fork_client
 import pytest
+from processes import can_fork, start_fork_server
 
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 COLOUR = re.compile(r"\x1b\[[0-9;]*(3[0-7]|9[0-7])m")
@@ -34,8 +36,11 @@ def run_on_terminal(
     keyboard, stdin = pty.openpty()
     if answer is not None:
         os.write(keyboard, f"{answer}\n".encode())
+    command = [sys.executable, "-m", "hfscan"]
+    if can_fork(variables):
+        command = [sys.executable, "-IS", fork_client.__file__, str(start_fork_server())]
     process = subprocess.Popen(
-        [sys.executable, "-m", "hfscan", *map(str, arguments)],
+        [*command, *map(str, arguments)],
         cwd=folder,
         env=environment | variables,
         stdin=subprocess.DEVNULL if answer is None else stdin,
