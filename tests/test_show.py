@@ -292,6 +292,8 @@ def test_sums_say_of_how_many_models_they_are(run_cli, history, tmp_path):
         assert "Likes are known" not in text
     run_cli("show", "ann", "--db", path, "--out", "ann.html")
     assert ("60", "downloads", "in 30 days, 13 July 2024") in read_tiles(tmp_path / "ann.html")
+    page = re.sub("<.*?>", "", (tmp_path / "ann.html").read_text())
+    assert "3 snapshots of the Hugging Face Hub, 2024-07-11 to 2024-07-13." in page
 
 
 def test_last_sum_says_of_how_many_models_it_is(run_cli, history, tmp_path):

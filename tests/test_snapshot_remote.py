@@ -145,7 +145,7 @@ def test_retention_deletes_old_updates(published_hub, create_target, skip_report
     ]
     state, _ = run_update(create_target("one"), hub, day=9, retention=timedelta(days=1))
     dataset = hub.datasets["ann/census"]
-    assert dataset.commits[-2:] == [state.message, "prune: -1 snapshots"]
+    assert dataset.commits[-2:] == [state.message, "prune: -1 snapshot"]
     assert dataset.tags[f"{state.instant:%F}"] != dataset.sha  # tagged before it was pruned
     machine = create_target()
     state, _ = run_update(machine, hub, day=10)

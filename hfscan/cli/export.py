@@ -10,6 +10,7 @@ from hfscan.cli._options import SnapshotSelector, snapshot_options
 from hfscan.cli._output import echo
 from hfscan.cli._progress import show_activity
 from hfscan.cli._types import FOLDER, Choice
+from hfscan.text import format_count
 
 _EXAMPLES = """
 hfscan export census
@@ -42,5 +43,16 @@ def command(folder: Path, tables: tuple[str, ...], selector: SnapshotSelector) -
         exported = export.export(store, folder, snapshot=chosen, tables=tables or TABLES[:-1])
         if not tables:
             export.write_card(exported)
-    rows = ", ".join(f"{n:,} {name.replace('_', ' ')}" for name, n in exported.rows.items())
+    rows = ", ".join(_describe_rows(name, count) for name, count in exported.rows.items())
     echo(f"Wrote {rows} to {folder}")
+
+
+def _describe_rows(table: str, count: int) -> str:
+    """Return the number of rows of a table: "1 snapshot", "3 rows of history"."""
+    noun = table.replace("_", " ")
+    singular = noun.removesuffix("s")
+    return (
+        f"{format_count(count, 'row')} of {noun}"
+        if singular == noun
+        else format_count(count, singular)
+    )

@@ -12,6 +12,7 @@ from hfscan.sql import file_literal, file_literals
 from hfscan.store import Store, parquet
 from hfscan.store.duckdb_errors import first_line
 from hfscan.store.parquet import DATE_RULES, EXPORTED_COLUMNS, EXPORTED_MASKS, SNAPSHOT_RULES, Rule
+from hfscan.text import format_count
 
 _MODELS = Path(__file__).with_name("models.sql")
 _PART = re.compile(r"(cutoff|undated|-?\d+)\.parquet")
@@ -59,7 +60,9 @@ def _check(store: Store, folder: Path, content: manifest.Manifest) -> None:
         is_distinct = file.parent.name in ("models", "creation_dates")
         found = parquet.read_size(store, file, distinct_rows=is_distinct)
         if found != rows:
-            raise ImportFileError(f"{file} has {found:,} rows, but {manifest.NAME} says {rows:,}.")
+            raise ImportFileError(
+                f"{file} has {format_count(found, 'row')}, but {manifest.NAME} says {rows:,}."
+            )
     for file, table, rules in (
         (snapshots, "snapshots", SNAPSHOT_RULES),
         (dates, "creation_dates", DATE_RULES),

@@ -291,11 +291,11 @@ class SnapshotView:
 
         Raises NotFoundError when the snapshot has no such model, naming those of similar names.
         """
+        rows = self.run("model", {"model": name, "similar": False})
         if not name.strip():
             raise InvalidRequestError(
                 "The name of the model is empty. Give its repo id, such as openai-community/gpt2."
             )
-        rows = self.run("model", {"model": name, "similar": False})
         if rows and rows[0]["exact_match"]:
             return rows[0]
         rows = self.run("model", {"model": name})

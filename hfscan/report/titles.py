@@ -66,7 +66,7 @@ def format_source(section: Section, report: Report) -> str:
     days = {row["snapshot"]: row["observed_at"] for row in rows if row.keys() >= _OVER}
     parts = [f"hfscan {__version__}", *(report.text.sources if report.text else ())]
     if len(days) > 1:  # from snapshot to snapshot
-        first, last = min(days.values()), max(days.values())
+        first, last = (format_value("time", end(days.values())) for end in (min, max))
         parts.append(f"{len(days)} snapshots of the Hugging Face Hub, {first} to {last}")
     elif len(snapshots) > _MOST_SNAPSHOTS:
         parts.append(f"{len(snapshots)} snapshots of the Hugging Face Hub")

@@ -107,7 +107,7 @@ def test_import_lists_skipped_rows(run_import):
     assert "Snapshot 1: 3 models" in result.output
     assert "Skipped 1: no valid model id." in result.output
     assert "Skipped 1: larger than 16 MiB." in result.output
-    assert "Skipped created_at of 1 models: it contradicts createdAt." in result.output
+    assert "Skipped created_at of 1 model: it contradicts createdAt." in result.output
 
 
 def test_damaged_row_is_no_removal(run_import):

@@ -162,7 +162,7 @@ def test_impossible_creation_dates_are_left_out(run_cli, tmp_path):
         "Stored 3 creation dates",
         "Skipped 1: no valid model id.",
         "Skipped 2: date cannot be read, e.g. '1970-01-01'.",
-        "1 rows have another date in a second column.",
+        "1 row with another date in a second column",
     ):
         assert line in out + err
 

@@ -40,7 +40,7 @@ def db(tmp_path_factory) -> Path:
 def folder(db, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("export") / "it's one"
     output = run_command("export", folder, "--db", db)
-    assert output.startswith("Wrote 3,000 models, 1 snapshots, ")
+    assert output.startswith("Wrote 3,000 models, 1 snapshot, ")
     return folder
 
 
@@ -108,7 +108,7 @@ def test_export_is_reproducible_byte_for_byte(db, folder, tmp_path, skip_reports
 def test_export_of_one_table(db, folder, tmp_path) -> None:
     table_folder = tmp_path / "only"
     assert run_command("export", table_folder, "--db", db, "--table", "figures").startswith(
-        "Wrote 1 snapshots, "
+        "Wrote 1 snapshot, "
     )
     assert {file.parent.name for file in table_folder.glob("*/*.parquet")} == {
         "figures",

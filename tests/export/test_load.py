@@ -166,7 +166,7 @@ def test_rows_twice_or_missing_are_refused(folder, load_folder):
     rewrite_file(file, "FROM {table} LIMIT 1", rows=rows)
     code, err = load_folder(folder)
     assert code == 8
-    assert f"has 1 rows, but manifest.json says {rows}" in err
+    assert f"has 1 row, but manifest.json says {rows}" in err
 
 
 def test_a_damaged_file_is_refused(folder, load_folder):

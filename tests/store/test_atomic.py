@@ -90,7 +90,7 @@ def test_snapshots_are_listed_and_deleted(db, tmp_path):
     ] == [(1, 1, "not stated")]
     result = invoke(cli, ["delete", "1", "--db", str(db)])
     deleted, *_ = result.output.splitlines()  # a line on compacting may follow
-    assert deleted == "Deleted snapshot 1: import observed 2024-01-01, 1 models."
+    assert deleted == "Deleted snapshot 1: import observed 2024-01-01, 1 model."
     assert invoke(cli, ["snapshots", "--db", str(db), "--format", "json"]).output.strip() == "[]"
     assert not any(read_tables(db, TABLES[:-1]))
     failure = invoke(cli, ["delete", "1", "--db", str(db.with_name("none.duckdb"))])
