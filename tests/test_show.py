@@ -7,39 +7,18 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import pytest
-from dumps import DAY, encode, ingest, ingest_models
+from dumps import DAY, ingest_models
+from model_history import OTHERS, model, write_history
 
 import hfscan
 from hfscan.scope import Scope
 from hfscan.store import CreationDate, Store, record_dates
 
 
-def model(number, name, **fields):
-    """Return a model with an `_id`, created on day -1, with these fields."""
-    created = (DAY - timedelta(days=1)).isoformat()
-    defaults = {"tags": ["license:mit"], "downloads": 10 * number, "likes": number}
-    return {"_id": f"{number:024x}", "id": name, "createdAt": created, **defaults, **fields}
-
-
-def write_history(folder, *days, **options):
-    """Write a database of snapshots, a list of models for each day; return its path."""
-    with Store.open(folder / "h.duckdb", write=True) as store:
-        for number, models in enumerate(days):
-            dump = folder / "dump.json"
-            dump.write_bytes(encode(models))
-            fields = {"complete": True} | options.get(f"day_{number}", {})
-            ingest(store, dump, day=DAY + timedelta(days=number), **fields)
-    return folder / "h.duckdb"
-
-
 @pytest.fixture
 def history(tmp_path):
     """Return `write_history` for the test's folder."""
     return partial(write_history, tmp_path)
-
-
-OTHERS = [model(number, f"eve/{number}", pipeline_tag="any") for number in range(100, 300)]
-"""Models that stay, so that a snapshot without one model is not a partial one."""
 
 
 @pytest.fixture(scope="module")
@@ -155,36 +134,6 @@ def test_account_gains_loses_and_hands_over_models(run_cli, history):
     _, text, _ = run_cli("show", "ann", "--db", path)
     words = " ".join(text.split())
     assert "models came 2 times, went away once, were renamed 2 times." in words
-
-
-def drop_id(other):
-    return {key: value for key, value in other.items() if key != "_id"}
-
-
-@pytest.mark.parametrize(
-    ("new_name", "gone", "renamed"),
-    [("ann/bert", 3, None), ("google-bert/bert-base-uncased", 2, 1)],
-)
-def test_changes_and_turnover_agree_without_ids(history, new_name, gone, renamed):
-    """ann/x is renamed unnoticed, ann/y is another model, bert-base-uncased gets an account."""
-    first, again = "2024-07-01T00:00:01.000Z", "2024-07-11T08:00:01.000Z"
-    old = [{"id": "ann/x"}, {"id": "ann/y", "createdAt": first}, {"id": "bert-base-uncased"}]
-    new = [{"id": "ann/z"}, {"id": "ann/y", "createdAt": again}, {"id": new_name}]
-    path = history([*old, *map(drop_id, OTHERS)], [*new, *OTHERS])
-    with hfscan.open_database(path) as database:
-        turnover = {row["change"]: row["numerator"] for row in database.query("turnover")}
-        changes = {row["change"]: row for row in database.query("changes")}
-        transitions = list(database.query("transitions"))
-    models = {change: row["models"] for change, row in changes.items()}
-    assert (turnover["gone"], turnover["renamed"]) == (gone, renamed)
-    assert (models["removed"], models["renamed"]) == (gone, renamed)
-    assert models["added"] == sum(
-        turnover[name] for name in ("born", "appeared", "undated", "back")
-    )
-    assert turnover["undated"] == models["added"] - 1  # it may be born meanwhile
-    assert "unknown renames count as removed and added" in changes["renamed"]["meaning"]
-    removed = [row["models"] for row in transitions if row["after"] == "(not in snapshot)"]
-    assert removed == [gone]
 
 
 def test_model_of_the_cutoff_is_not_younger_than_its_first_snapshot(run_cli, tmp_path):
@@ -351,59 +300,6 @@ def test_page_escapes_what_the_hub_says(run_cli, history, tmp_path):
     _, text, _ = run_cli("show", "ann/a", "--db", path)
     assert "\x1b" not in text
     assert "{id}" in text
-
-
-def test_turnover_of_renamed_private_and_deleted_models(history):
-    """By `_id`, a renamed model stays; a name that another model takes over is not the same."""
-    a, b, c = (model(number, f"ann/{name}") for number, name in enumerate("abc", 1))
-    later = (DAY + timedelta(hours=3)).isoformat()
-    young, old = model(4, "ann/a", createdAt=later), model(5, "ann/was-private")
-    days = [[a, b, c], [a | {"id": "ann/a2"}, young, old], [a | {"id": "ann/a2"}, b, old]]
-    path = history(*([*models, *OTHERS] for models in days))
-    with hfscan.open_database(path) as database:
-        changes = [
-            {
-                row["change"]: row["numerator"]
-                for row in database.query("turnover")
-                if row["earlier"] == n
-            }
-            for n in (1, 2)
-        ]
-        survival = list(database.query("survival", every=1))
-    assert changes == [
-        {"born": 1, "appeared": 1, "undated": 0, "back": 0, "gone": 2, "renamed": 1},
-        {"born": 0, "appeared": 0, "undated": 0, "back": 1, "gone": 1, "renamed": 0},
-    ]
-    # c dies at the age of 1.5 days, the young one at 0.875 + 0.5; b comes back
-    assert [(row["age"], row["deaths"]) for row in survival] == [(1, 0), (2, 2), (3, 0)]
-    assert survival[0]["model_days"] == 0.125
-
-
-def test_name_without_id_is_another_model_if_created_later(history):
-    def snapshot(created):
-        return [{"id": "ann/a", "createdAt": created}, *map(drop_id, OTHERS)]
-
-    first, again = "2024-07-01T00:00:01.000Z", "2024-07-12T00:00:01.000Z"
-    path = history(snapshot(first), snapshot(again), snapshot(again))
-    with hfscan.open_database(path) as database:
-        counts = [row["numerator"] for row in database.query("turnover")]
-        events = [row["event"] for row in database.events("ann/a")]
-    assert counts == [1, 0, 0, 0, 1, None, 0, 0, 0, 0, 0, None]
-    assert events == ["created", "first seen", "created"]
-
-
-def test_license_changes_by_models_and_downloads(history):
-    one, two, three = (model(number, f"ann/{number}") for number in (1, 2, 3))
-    free = {"tags": ["license:apache-2.0"]}
-    unknown = {"_id": three["_id"], "id": "ann/3", "downloads": 5}
-    days = [[one, two, three], [one | free | {"id": "bob/1"}, two, unknown]]
-    path = history(*([*models, *OTHERS] for models in days))
-    with hfscan.open_database(path) as database:
-        (row,) = database.query("license_changes")
-    assert (row["before"], row["after"]) == ("mit", "apache-2.0")
-    assert (row["numerator"], row["denominator"], row["downloads"]) == (1, 202, 10)
-    assert row["downloads_share"] == round(10 / (30 + sum(m["downloads"] for m in OTHERS)), 9)
-    assert row["coverage"] == round(202 / 203, 9)
 
 
 def test_account_in_one_snapshot_has_no_changes(run_cli, history):

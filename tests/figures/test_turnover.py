@@ -1,0 +1,99 @@
+"""What changed between snapshots: models that came, went, were renamed, and changed licenses."""
+
+from datetime import timedelta
+from functools import partial
+
+import pytest
+from dumps import DAY
+from model_history import OTHERS, model, write_history
+
+import hfscan
+
+
+@pytest.fixture
+def history(tmp_path):
+    """Return `write_history` for the test's folder."""
+    return partial(write_history, tmp_path)
+
+
+def drop_id(other):
+    return {key: value for key, value in other.items() if key != "_id"}
+
+
+@pytest.mark.parametrize(
+    ("new_name", "gone", "renamed"),
+    [("ann/bert", 3, None), ("google-bert/bert-base-uncased", 2, 1)],
+)
+def test_changes_and_turnover_agree_without_ids(history, new_name, gone, renamed):
+    """ann/x is renamed unnoticed, ann/y is another model, bert-base-uncased gets an account."""
+    first, again = "2024-07-01T00:00:01.000Z", "2024-07-11T08:00:01.000Z"
+    old = [{"id": "ann/x"}, {"id": "ann/y", "createdAt": first}, {"id": "bert-base-uncased"}]
+    new = [{"id": "ann/z"}, {"id": "ann/y", "createdAt": again}, {"id": new_name}]
+    path = history([*old, *map(drop_id, OTHERS)], [*new, *OTHERS])
+    with hfscan.open_database(path) as database:
+        turnover = {row["change"]: row["numerator"] for row in database.query("turnover")}
+        changes = {row["change"]: row for row in database.query("changes")}
+        transitions = list(database.query("transitions"))
+    models = {change: row["models"] for change, row in changes.items()}
+    assert (turnover["gone"], turnover["renamed"]) == (gone, renamed)
+    assert (models["removed"], models["renamed"]) == (gone, renamed)
+    assert models["added"] == sum(
+        turnover[name] for name in ("born", "appeared", "undated", "back")
+    )
+    assert turnover["undated"] == models["added"] - 1  # it may be born meanwhile
+    assert "unknown renames count as removed and added" in changes["renamed"]["meaning"]
+    removed = [row["models"] for row in transitions if row["after"] == "(not in snapshot)"]
+    assert removed == [gone]
+
+
+def test_turnover_of_renamed_private_and_deleted_models(history):
+    """By `_id`, a renamed model stays; a name that another model takes over is not the same."""
+    a, b, c = (model(number, f"ann/{name}") for number, name in enumerate("abc", 1))
+    later = (DAY + timedelta(hours=3)).isoformat()
+    young, old = model(4, "ann/a", createdAt=later), model(5, "ann/was-private")
+    days = [[a, b, c], [a | {"id": "ann/a2"}, young, old], [a | {"id": "ann/a2"}, b, old]]
+    path = history(*([*models, *OTHERS] for models in days))
+    with hfscan.open_database(path) as database:
+        changes = [
+            {
+                row["change"]: row["numerator"]
+                for row in database.query("turnover")
+                if row["earlier"] == n
+            }
+            for n in (1, 2)
+        ]
+        survival = list(database.query("survival", every=1))
+    assert changes == [
+        {"born": 1, "appeared": 1, "undated": 0, "back": 0, "gone": 2, "renamed": 1},
+        {"born": 0, "appeared": 0, "undated": 0, "back": 1, "gone": 1, "renamed": 0},
+    ]
+    # c dies at the age of 1.5 days, the young one at 0.875 + 0.5; b comes back
+    assert [(row["age"], row["deaths"]) for row in survival] == [(1, 0), (2, 2), (3, 0)]
+    assert survival[0]["model_days"] == 0.125
+
+
+def test_name_without_id_is_another_model_if_created_later(history):
+    def snapshot(created):
+        return [{"id": "ann/a", "createdAt": created}, *map(drop_id, OTHERS)]
+
+    first, again = "2024-07-01T00:00:01.000Z", "2024-07-12T00:00:01.000Z"
+    path = history(snapshot(first), snapshot(again), snapshot(again))
+    with hfscan.open_database(path) as database:
+        counts = [row["numerator"] for row in database.query("turnover")]
+        events = [row["event"] for row in database.events("ann/a")]
+    assert counts == [1, 0, 0, 0, 1, None, 0, 0, 0, 0, 0, None]
+    assert events == ["created", "first seen", "created"]
+
+
+def test_license_changes_by_models_and_downloads(history):
+    one, two, three = (model(number, f"ann/{number}") for number in (1, 2, 3))
+    free = {"tags": ["license:apache-2.0"]}
+    unknown = {"_id": three["_id"], "id": "ann/3", "downloads": 5}
+    days = [[one, two, three], [one | free | {"id": "bob/1"}, two, unknown]]
+    path = history(*([*models, *OTHERS] for models in days))
+    with hfscan.open_database(path) as database:
+        (row,) = database.query("license_changes")
+    assert (row["before"], row["after"]) == ("mit", "apache-2.0")
+    assert (row["numerator"], row["denominator"], row["downloads"]) == (1, 202, 10)
+    assert row["downloads_share"] == round(10 / (30 + sum(m["downloads"] for m in OTHERS)), 9)
+    assert row["coverage"] == round(202 / 203, 9)
