@@ -58,6 +58,9 @@ from hfscan.text import sanitize
 RepoKind = Literal["dataset", "space"]
 RepoInfo = DatasetInfo | SpaceInfo
 
+_UNREAD_URL = "Unable to retrieve user and repo ID"
+"""Error of huggingface_hub 0.36 after a commit at an endpoint that is not its own default."""
+
 _KINDS: Mapping[RepoKind, str] = {"dataset": "dataset", "space": "Space"}
 _URL_PREFIX = "hf://"
 _FILE_URL = re.compile(r"hf://datasets/(?P<repo>[^/@]+/[^/@]+)(@(?P<revision>[^/]+))?/(?P<path>.+)")
@@ -198,12 +201,10 @@ class HubDataset:
                     repo, operations, commit_message=message, repo_type=self._kind,
                     parent_commit=parent or before.sha,
                 ).oid  # fmt: skip
-            except HFValidationError:
-                raise
-            except ValueError:  # 0.36 fails to read the commit's URL at some endpoints
-                commit = str(self._info().sha)
-                if commit == before.sha:
+            except ValueError as error:
+                if _UNREAD_URL not in str(error):
                     raise
+                commit = str(self._info().sha)
         return Published(self.url, commit, commit != before.sha)
 
     def _info(self, revision: str | None = None) -> RepoInfo:

@@ -226,7 +226,8 @@ class Datasets:
         dataset.files_by_commit[dataset.sha] = dataset.files
         dataset.files = files
         dataset.commits.append(summary)
-        url = f"{self.base_url}/datasets/{id}/commit/{dataset.sha}"
+        page = id.replace(":", "/") if id.startswith(_SPACE) else f"datasets/{id}"
+        url = f"{self.base_url}/{page}/commit/{dataset.sha}"
         return json_response({"success": True, "commitOid": dataset.sha, "commitUrl": url})
 
     def _tag(self, request: Request, id: str, revision: str) -> Response:
