@@ -9,6 +9,7 @@ sql/history_files.sql.
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import duckdb
@@ -27,6 +28,7 @@ from hfscan.store.schema import load_statements
 _TABLES = ("versions", "counts")
 _REWRITTEN = {"snapshots": "id", "creation_dates": "id, kind"}
 _MEMORY_LIMIT = "400 MB"  # of an import, which takes no longer; without, it grows with the models
+_EXPORT_MEMORY_LIMIT = "1 GB"  # for a full crawl of 3 million models
 
 
 def export_history(store: Store, folder: Path) -> None:
@@ -38,11 +40,13 @@ def export_history(store: Store, folder: Path) -> None:
             (folder / table / stale).unlink()
         for name, ids in files.items():
             if not (folder / table / name).exists():
-                changes = _changes(table, ids)
-                with store.limited_memory(_MEMORY_LIMIT):
-                    _copy(
-                        store, f"FROM ({changes}) ORDER BY snapshot, model", folder / table / name
-                    )
+                rows = f"FROM ({_changes(table, ids)}) ORDER BY snapshot, model"
+                copy = partial(_copy, store, rows, folder / table / name)
+                try:
+                    with store.limited_memory(_EXPORT_MEMORY_LIMIT):
+                        copy()
+                except duckdb.OutOfMemoryException:  # DuckDB cannot spill everything to disk
+                    copy()
     for table, order in _REWRITTEN.items():
         _copy(store, f"FROM {table} ORDER BY {order}", folder / f"{table}.parquet")
     export_masks(store, folder / "masks")
