@@ -13,7 +13,11 @@
 WITH members AS MATERIALIZED (
     SELECT members_of_family($family::VARCHAR) AS members
 ),
-history AS MATERIALIZED (FROM history_of_group($author::VARCHAR, (SELECT members FROM members)) WHERE NOT is_partial),
+history AS MATERIALIZED (
+    SELECT *, row_number() OVER (ORDER BY observed_at, snapshot) AS place  -- snapshots may have the same time
+    FROM history_of_group($author::VARCHAR, (SELECT members FROM members))
+    WHERE NOT is_partial
+),
 changes AS (
     SELECT
         count(*) FILTER (event IN ('born', 'appeared', 'back')) AS came,
@@ -25,14 +29,14 @@ SELECT
     $author AS author,
     $family AS family,
     count(*) AS snapshots,
-    arg_min(models, observed_at) AS first_models, min(observed_at) AS first_seen,
-    arg_max(models, observed_at) AS models, max(observed_at) AS last_seen,
-    arg_max(downloads, observed_at) AS downloads, max(observed_at) FILTER (downloads IS NOT NULL) AS downloads_at,
-    arg_max(with_downloads, observed_at) FILTER (downloads IS NOT NULL) AS with_downloads,
-    arg_max(models, observed_at) FILTER (downloads IS NOT NULL) AS downloads_models,
-    arg_max(likes, observed_at) AS likes, max(observed_at) FILTER (likes IS NOT NULL) AS likes_at,
-    arg_max(with_likes, observed_at) FILTER (likes IS NOT NULL) AS with_likes,
-    arg_max(models, observed_at) FILTER (likes IS NOT NULL) AS likes_models,
+    arg_min(models, place) AS first_models, min(observed_at) AS first_seen,
+    arg_max(models, place) AS models, max(observed_at) AS last_seen,
+    arg_max(downloads, place) AS downloads, max(observed_at) FILTER (downloads IS NOT NULL) AS downloads_at,
+    arg_max(with_downloads, place) FILTER (downloads IS NOT NULL) AS with_downloads,
+    arg_max(models, place) FILTER (downloads IS NOT NULL) AS downloads_models,
+    arg_max(likes, place) AS likes, max(observed_at) FILTER (likes IS NOT NULL) AS likes_at,
+    arg_max(with_likes, place) FILTER (likes IS NOT NULL) AS with_likes,
+    arg_max(models, place) FILTER (likes IS NOT NULL) AS likes_models,
     (SELECT count(*) FROM snapshot_pairs) AS pairs,
     (SELECT came FROM changes) AS came,
     (SELECT gone FROM changes) AS gone,

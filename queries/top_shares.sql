@@ -41,7 +41,7 @@ totals AS (
 levels AS (
     SELECT unnest([1, 10, 50, 100, 200, 1000]) AS place, 'top ' || place AS name
     UNION ALL
-    SELECT ceil(units * percent::DECIMAL(9, 6) / 100)::INTEGER, 'top ' || regexp_replace(percent, '[.]0$', '') || ' %'
+    SELECT greatest(ceil(units * percent::DECIMAL(9, 6) / 100), 1)::INTEGER, 'top ' || regexp_replace(percent, '[.]0$', '') || ' %'
     FROM (SELECT DISTINCT percent::DOUBLE::VARCHAR AS percent FROM (SELECT unnest([0.01, 0.1, 1, 10, $percent::DOUBLE]) AS percent)), totals
 )
 SELECT

@@ -25,7 +25,7 @@ WITH counted AS (
 )
 SELECT
     earlier, later, since, until, CASE WHEN by_id THEN '_id' ELSE 'name' END AS matched_by,
-    change, numerator, denominator, round(numerator / denominator, 9) AS share
+    change, numerator, denominator, round(numerator / nullif(denominator, 0), 9) AS share
 FROM (
     SELECT
         snapshot_pairs.*,

@@ -50,6 +50,10 @@ def checked(
     errors name arguments instead of options of the command line.
     """
     signature, named = inspect.signature(method), name_arguments(method)
+    required = {
+        name for name, parameter in signature.parameters.items()
+        if parameter.default is inspect.Parameter.empty
+    }  # fmt: skip
 
     @functools.wraps(method)
     def call(self: Owner, /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
@@ -60,7 +64,7 @@ def checked(
         for given in (bound.arguments, bound.arguments.get("options", {})):
             for name, value in given.items():
                 has_type, description = _KINDS.get(name, (None, ""))
-                if has_type and value is not None and not has_type(value):
+                if has_type and (value is not None or name in required) and not has_type(value):
                     raise InvalidRequestError(f"{name} takes {description}, not {value!r}.")
                 if isinstance(value, Integral) and not isinstance(value, bool):
                     given[name] = int(value)  # also of numpy

@@ -150,6 +150,8 @@ class Database:
             raise InvalidRequestError("formats and weight exclude each other. Give one.")
         view, as_of = self._view(**options), to_utc_naive(options.get("as_of"))
         names = None if frameworks is None else list_names(frameworks)
+        if names is not None:
+            view.check_frameworks(names)
         definitions = choose_definitions(view, definition, formats=formats)
         columns: list[str] = []
         rows: list[dict[str, Any]]

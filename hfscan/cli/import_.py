@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shlex
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -161,21 +162,31 @@ def _report_snapshot(store: Store, result: Ingested, complete: bool | None = Non
     else:
         _report_new_snapshot(snapshot, result, store.path)
         if complete is not False:
-            _warn_of_age(snapshot, result.newest_date)
+            _warn_of_age(snapshot, result.newest_date, store.path)
     if result.partial:
         echo("The snapshot is not marked as complete: the files say that they are only a part.")
+    elif result.already_ingested and complete not in (None, snapshot.complete):
+        stated = {True: "complete", False: "partial", None: "neither complete nor partial"}
+        echo(
+            f"It stays {stated[snapshot.complete]}, as it was stored. To change that, run "
+            f"{_delete_command(snapshot, store.path)} and import the files again."
+        )
     elif complete and not snapshot.complete:
         echo("The snapshot is not marked as complete: a skipped row may be a model.")
 
 
-def _warn_of_age(snapshot: Snapshot, newest_date: datetime | None) -> None:
+def _delete_command(snapshot: Snapshot, db: Path) -> str:
+    return shlex.join(["hfscan", "delete", str(snapshot.id), "--db", str(db)])
+
+
+def _warn_of_age(snapshot: Snapshot, newest_date: datetime | None, db: Path) -> None:
     """Print that a dump seems to be older than the time that was given for it."""
     observed = snapshot.observed_to.replace(tzinfo=UTC)
     if newest_date is not None and observed - newest_date > _USUAL_AGE:
         echo(
             f"The newest date in the files is {newest_date:%Y-%m-%d}, "
             f"{format_count((observed - newest_date).days, 'day')} before the time of the "
-            f"snapshot. If the files were recorded then, run hfscan delete {snapshot.id} and "
+            f"snapshot. If the files were recorded then, run {_delete_command(snapshot, db)} and "
             "import them with that time."
         )
 

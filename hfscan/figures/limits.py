@@ -7,7 +7,9 @@ from hfscan.figures.quality import find_partial
 from hfscan.figures.queries import Query
 from hfscan.store import Snapshot, Store
 
-_COUNTED = ("denominator", "models")  # columns whose zeros mean that nothing was found
+_COUNTED = ("denominator", "models")
+"""Columns of which the first that a result has is 0 in each row where nothing was found."""
+_EVER = "first_models"  # unless a group had models before
 _SELECTING = frozenset(
     {
         "architectures", "author", "device", "dtype", "every", "exclude_top_authors",
@@ -27,7 +29,8 @@ class WatchedRows:
 
     def __init__(self, columns: Sequence[str], rows: Iterable[tuple[Any, ...]]) -> None:
         self._rows = rows
-        self._places = [columns.index(name) for name in _COUNTED if name in columns][:1]
+        counted = [name for name in _COUNTED if name in columns][:1]
+        self._places = [columns.index(name) for name in (*counted, _EVER) if name in columns]
         self._exact = [columns.index(name) for name in columns if name == "exact_match"]
         self.is_empty = self.is_similar = False
 
@@ -42,7 +45,9 @@ class WatchedRows:
     def __iter__(self) -> Iterator[tuple[Any, ...]]:
         is_empty, is_similar = True, bool(self._exact)
         for row in self._rows:
-            is_empty = is_empty and any(not row[place] for place in self._places)
+            is_empty = (
+                is_empty and bool(self._places) and not any(map(row.__getitem__, self._places))
+            )
             is_similar = is_similar and not any(row[place] for place in self._exact)
             yield row
         self.is_empty, self.is_similar = is_empty, is_similar and not is_empty

@@ -163,7 +163,8 @@ def delete_snapshots(store: Store, *ids: int) -> list[Snapshot]:
         if snapshot.base in ids and snapshot.id not in ids:
             raise NotFoundError(
                 f"Snapshot {snapshot.id} is an update that carries on from snapshot "
-                f"{snapshot.base}. Delete both: hfscan delete {snapshot.base} {snapshot.id}"
+                f"{snapshot.base}. Delete both: hfscan delete {snapshot.base} {snapshot.id} "
+                f"--db {store.path}"
             )
     deleted = [snapshot for snapshot in known if snapshot.id in ids]
     with store.transaction():

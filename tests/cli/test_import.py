@@ -156,3 +156,24 @@ def test_dump_older_than_its_time_is_said(run_import, option):
     output = run_import(rows, "2024-08-18", *options).output
     message = "The newest date in the files is 2024-07-11, 37 days before the time of the snapshot."
     assert (message in output) == (option != "--partial")
+    assert ("run hfscan delete 2 --db hfscan.duckdb and" in output) == (option != "--partial")
+
+
+@pytest.mark.parametrize(
+    ("first", "again", "state"),
+    [
+        (["--partial"], ["--complete"], "partial"),
+        (["--complete"], ["--partial"], "complete"),
+        ([], ["--complete"], "neither complete nor partial"),
+        ([], [], None),
+        (["--complete"], [], None),
+    ],
+)
+def test_import_again_keeps_what_was_said_of_completeness(run_import, first, again, state):
+    rows = make_models(3)
+    run_import(rows, "2024-07-18", *first)
+    output = run_import(rows, "2024-07-18", *again).output
+    assert "These files are already snapshot 1 in hfscan.duckdb. Nothing was added." in output
+    advice = "To change that, run hfscan delete 1 --db hfscan.duckdb and import the files again."
+    assert (f"It stays {state}, as it was stored. {advice}" in output) == (state is not None)
+    assert "skipped row" not in output

@@ -1,13 +1,18 @@
 """What changed between snapshots: models that came, went, were renamed, and changed licenses."""
 
+import math
 from datetime import timedelta
 from functools import partial
+from typing import Any
 
 import pytest
 from dumps import DAY
 from model_history import OTHERS, model, write_history
 
 import hfscan
+from hfscan.figures import list_queries, load
+
+ONE = model(1, "ann/a")
 
 
 @pytest.fixture
@@ -97,3 +102,43 @@ def test_license_changes_by_models_and_downloads(history):
     assert (row["numerator"], row["denominator"], row["downloads"]) == (1, 202, 10)
     assert row["downloads_share"] == round(10 / (30 + sum(m["downloads"] for m in OTHERS)), 9)
     assert row["coverage"] == round(202 / 203, 9)
+
+
+def list_odd_numbers(rows):
+    return [
+        (name, value)
+        for row in rows
+        for name, value in row.items()
+        if isinstance(value, float) and not math.isfinite(value)
+    ]
+
+
+@pytest.mark.parametrize(
+    "days", [([ONE], [ONE], []), ([], [ONE], [ONE]), ([], [])], ids=["last", "first", "all"]
+)
+def test_no_query_divides_by_an_empty_snapshot(history, days):
+    with hfscan.open_database(history(*days)) as database:
+        for name in list_queries():
+            given: dict[str, Any] = {"author": "ann"} if load(name).one_of else {}
+            assert list_odd_numbers(database.query(name, **given)) == [], name
+        assert all(row["share"] in (None, 0, 1) for row in database.query("turnover"))
+
+
+def test_snapshots_of_one_time_are_ordered_by_number(history):
+    """The last values are those of the snapshot that was stored last."""
+    one, two, three = (model(number, f"ann/{number}") for number in (1, 2, 3))
+    days = [*OTHERS, one, two, three], [*OTHERS, one, two], [*OTHERS, one, three | {"id": "ann/4"}]
+    path = history(*days, **{f"day_{number}": {"day": DAY} for number in range(3)})
+    with hfscan.open_database(path) as database:
+        (group,) = database.query("group_summary", author="ann")
+        (summary,) = database.query("model_summary", model="ann/4")
+    assert [group[name] for name in ("first_models", "models", "downloads")] == [3, 2, 40]
+    assert (summary["id"], summary["other_names"]) == ("ann/4", ["ann/3"])
+
+
+def test_group_that_is_gone_is_no_empty_answer(history):
+    path = history([model(1, "ann/a"), *OTHERS], OTHERS)
+    with hfscan.open_database(path) as database:
+        rows = database.query("group_summary", author="ann")
+    assert [(row["first_models"], row["models"]) for row in rows] == [(1, 0)]
+    assert list(rows.notes) == []

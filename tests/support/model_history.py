@@ -20,8 +20,8 @@ def write_history(folder, *days, **options):
         for number, models in enumerate(days):
             dump = folder / "dump.json"
             dump.write_bytes(encode(models))
-            fields = {"complete": True} | options.get(f"day_{number}", {})
-            ingest(store, dump, day=DAY + timedelta(days=number), **fields)
+            fields = {"complete": True, "day": DAY + timedelta(days=number)}
+            ingest(store, dump, **fields | options.get(f"day_{number}", {}))
     return folder / "h.duckdb"
 
 
