@@ -19,9 +19,7 @@ demo: $(VENV)/ready  ## crawl a local fake Hub and report on 2022
 
 ##@ Before a pull request
 FAST := not (slow or browser or parity or spark or install)
-# one more than processors: tests also wait, for servers and other processes
-PROCESSES = $(shell $(PYTHON) -c "import os; print(min(4, os.cpu_count()) + 1)")
-WORKERS ?= --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder
+WORKERS ?= --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 # the two runs use different time zones: no number may depend on the machine's
 EAST := Asia/Kolkata
 WEST := America/Los_Angeles
