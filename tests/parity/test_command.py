@@ -114,7 +114,7 @@ def test_unwritable_out_is_reported_first(tmp_path):
     (tmp_path / "file").write_text("text")
     process = run_parity("x", "--out", tmp_path / "file" / "report.json")
     assert process.returncode == 9
-    assert "cannot be written" in process.stderr
+    assert "file is a file, not a folder" in process.stderr
     assert "Checking" not in process.stderr
 
 
