@@ -26,7 +26,8 @@ bits AS (
         (SELECT bit_or(mask) FROM compared) AS compared,
         (SELECT count(*) FROM compared) AS number_compared,
         bit_or(1::UBIGINT << bit) FILTER (kind = 'framework') AS frameworks,
-        bit_or(1::UBIGINT << bit) FILTER (kind = 'runtime') AS runtimes
+        bit_or(1::UBIGINT << bit) FILTER (kind = 'runtime') AS runtimes,
+        bit_or(1::UBIGINT << bit) FILTER (kind = 'format') AS formats
     FROM frameworks
 ),
 tally AS (
@@ -66,7 +67,8 @@ placed AS (
                 THEN (SELECT max(place) FROM classes WHERE classes.mask = tally.mask & compared)
             WHEN mask & frameworks <> 0 THEN 102
             WHEN mask & runtimes <> 0 THEN 103
-            WHEN is_framework_unknown(mask) THEN 104
+            -- as is_framework_unknown() says, whose subqueries Spark cannot plan here (adaptive execution)
+            WHEN mask & formats <> 0 THEN 104
             WHEN has_files THEN 105
             ELSE 106
         END AS place
