@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import shlex
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -154,7 +153,7 @@ def _report_dates(dates: ImportedDates, file: Path, db: Path) -> None:
 
 
 def _report_snapshot(store: Store, result: Ingested, complete: bool | None = None) -> None:
-    from hfscan.store import list_snapshots
+    from hfscan.store import delete_command, list_snapshots
 
     snapshot = next(known for known in list_snapshots(store) if known.id == result.snapshot)
     if result.already_ingested:
@@ -169,24 +168,22 @@ def _report_snapshot(store: Store, result: Ingested, complete: bool | None = Non
         stated = {True: "complete", False: "partial", None: "neither complete nor partial"}
         echo(
             f"It stays {stated[snapshot.complete]}, as it was stored. To change that, run "
-            f"{_delete_command(snapshot, store.path)} and import the files again."
+            f"{delete_command(store.path, snapshot.id)} and import the files again."
         )
     elif complete and not snapshot.complete:
         echo("The snapshot is not marked as complete: a skipped row may be a model.")
 
 
-def _delete_command(snapshot: Snapshot, db: Path) -> str:
-    return shlex.join(["hfscan", "delete", str(snapshot.id), "--db", str(db)])
-
-
 def _warn_of_age(snapshot: Snapshot, newest_date: datetime | None, db: Path) -> None:
     """Print that a dump seems to be older than the time that was given for it."""
+    from hfscan.store import delete_command
+
     observed = snapshot.observed_to.replace(tzinfo=UTC)
     if newest_date is not None and observed - newest_date > _USUAL_AGE:
         echo(
             f"The newest date in the files is {newest_date:%Y-%m-%d}, "
             f"{format_count((observed - newest_date).days, 'day')} before the time of the "
-            f"snapshot. If the files were recorded then, run {_delete_command(snapshot, db)} and "
+            f"snapshot. If the files were recorded then, run {delete_command(db, snapshot.id)} and "
             "import them with that time."
         )
 

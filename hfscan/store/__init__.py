@@ -18,6 +18,7 @@ from hfscan.store.snapshots import (
     Unreadable,
     choose_pair,
     choose_snapshot,
+    delete_command,
     delete_snapshots,
     explain_empty,
     find_earlier,
@@ -30,8 +31,9 @@ from hfscan.store.snapshots import (
 
 __all__ = [
     "COUNTS", "CreationDate", "ImportedDates", "Ingested", "Macro", "NewSnapshot", "Snapshot",
-    "Store", "Unreadable", "choose_pair", "choose_snapshot", "contains_all", "delete_snapshots",
-    "explain_empty", "export_history", "find_earlier", "find_full_crawl", "import_dates",
+    "Store", "Unreadable", "choose_pair", "choose_snapshot", "contains_all", "delete_command",
+    "delete_snapshots", "explain_empty", "export_history", "find_earlier", "find_full_crawl",
+    "import_dates",
     "import_history", "ingest_files", "latest_snapshot", "list_missing_dates", "list_snapshots",
     "macros", "mark_incomplete", "record_dates", "require_snapshots",
 ]  # fmt: skip

@@ -1,8 +1,10 @@
 """Snapshots: list them, choose the one that answers a question, delete them."""
 
+import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from pathlib import Path
 
 from hfscan.errors import InvalidRequestError, NotFoundError, Wording, option
 from hfscan.objectid import CUTOFF_START
@@ -151,6 +153,11 @@ def mark_incomplete(store: Store, ids: Iterable[int], origin: str) -> None:
     )
 
 
+def delete_command(db: Path, *ids: int) -> str:
+    """Return the command that deletes these snapshots, for a message."""
+    return shlex.join(["hfscan", "delete", *map(str, ids), "--db", str(db)])
+
+
 def delete_snapshots(store: Store, *ids: int) -> list[Snapshot]:
     """Delete snapshots as if they had never been taken, all or none; return them.
 
@@ -163,8 +170,8 @@ def delete_snapshots(store: Store, *ids: int) -> list[Snapshot]:
         if snapshot.base in ids and snapshot.id not in ids:
             raise NotFoundError(
                 f"Snapshot {snapshot.id} is an update that carries on from snapshot "
-                f"{snapshot.base}. Delete both: hfscan delete {snapshot.base} {snapshot.id} "
-                f"--db {store.path}"
+                f"{snapshot.base}. Delete both: "
+                f"{delete_command(store.path, snapshot.base, snapshot.id)}"
             )
     deleted = [snapshot for snapshot in known if snapshot.id in ids]
     with store.transaction():

@@ -25,7 +25,14 @@ from hfscan.locks import hold_lock
 from hfscan.report import ReportRequest, build, build_database_report, format_percent, write_folder
 from hfscan.report.format import DEFINITION_LABELS
 from hfscan.scope import Scope
-from hfscan.store import Snapshot, Store, delete_snapshots, export_history, list_snapshots
+from hfscan.store import (
+    Snapshot,
+    Store,
+    delete_command,
+    delete_snapshots,
+    export_history,
+    list_snapshots,
+)
 from hfscan.sync.state import STATE_FILE, SnapshotState, read_state, write_state
 from hfscan.text import format_count
 
@@ -197,7 +204,7 @@ def _check(run: _Run) -> None:
         raise SuspiciousDropError(
             f"Snapshot {run.latest.id} is much smaller than snapshot {run.previous.id}: {drops}. "
             "It is not published. If the drop is real, run again with --allow-drop. Otherwise "
-            f"delete the snapshot: hfscan delete {run.latest.id} --db {run.target.database}"
+            f"delete the snapshot: {delete_command(run.target.database, run.latest.id)}"
         )
 
 
