@@ -150,8 +150,7 @@ class Database:
             raise InvalidRequestError("formats and weight exclude each other. Give one.")
         view, as_of = self._view(**options), to_utc_naive(options.get("as_of"))
         names = None if frameworks is None else list_names(frameworks)
-        if names is not None:
-            view.check_frameworks(names)
+        titles = view.find_titles(DEFAULT_FRAMEWORKS if names is None else names)
         definitions = choose_definitions(view, definition, formats=formats)
         columns: list[str] = []
         rows: list[dict[str, Any]]
@@ -188,7 +187,7 @@ class Database:
             )
             rows = [figure.as_dict() for figure in figures]
         notes = [*describe_trend(view, rows, definitions, weight, by_snapshot=by_snapshot)]
-        notes += explain_trend(rows, view.find_titles(names or DEFAULT_FRAMEWORKS), view)
+        notes += explain_trend(rows, titles, view)
         return Records(rows, columns, notes)
 
     @checked

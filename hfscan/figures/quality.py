@@ -4,10 +4,9 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
-from weakref import WeakKeyDictionary
 
 from hfscan.figures.queries import load
-from hfscan.figures.view import SnapshotView
+from hfscan.figures.view import SnapshotView, remember
 from hfscan.store import Snapshot, Store, list_snapshots
 from hfscan.text import format_count
 
@@ -52,10 +51,6 @@ _MESSAGES = {
     ),
 }
 """Flag -> what it says."""
-
-_Rows = dict[tuple[int, int], list[dict[str, Any]]]
-_counters: WeakKeyDictionary[Store, _Rows] = WeakKeyDictionary()
-"""What download_counters says of two snapshots, which never change: several reports ask for it."""
 
 
 @dataclass(frozen=True)
@@ -135,11 +130,9 @@ def find_download_flags(store: Store, snapshot: Snapshot) -> Iterator[Flag]:
 
 
 def _count_implausible(store: Store, before: Snapshot, snapshot: Snapshot) -> list[dict[str, Any]]:
-    known, pair = _counters.setdefault(store, {}), (before.id, snapshot.id)
-    if pair not in known:
-        parameters = {"earlier": before.id, "later": snapshot.id}
-        known[pair] = load("download_counters").run(store, parameters)
-    return known[pair]
+    parameters = {"earlier": before.id, "later": snapshot.id}
+    query = load("download_counters")
+    return remember(store, (query.name, *parameters.values()), lambda: query.run(store, parameters))
 
 
 def find_flags_of_figures(

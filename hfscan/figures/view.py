@@ -1,10 +1,11 @@
 """One snapshot to compute figures from."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, time, timedelta
 from functools import cached_property
 from typing import Any, Literal
+from weakref import WeakKeyDictionary
 
 import msgspec
 
@@ -52,6 +53,21 @@ _MODELS_WITHOUT_COUNTS = """(
         series_id = {series_id}
         AND valid_from <= {position} AND (valid_to IS NULL OR valid_to > {position})
 ) AS models"""
+
+
+_remembered: WeakKeyDictionary[Store, dict[tuple[object, ...], list[dict[str, Any]]]] = (
+    WeakKeyDictionary()
+)
+
+
+def remember(
+    store: Store, key: tuple[object, ...], run: Callable[[], list[dict[str, Any]]]
+) -> list[dict[str, Any]]:
+    """Return `run()`, or its rows from before: snapshots never change, and several ask for them."""
+    known = _remembered.setdefault(store, {})
+    if key not in known:
+        known[key] = run()
+    return known[key]
 
 
 def _figure_key(row: Mapping[str, Any]) -> tuple[Any, ...]:
@@ -114,7 +130,10 @@ class SnapshotView:
         holds_new_models = self.is_complete and not snapshot.is_known_incomplete
         if not holds_new_models or snapshot.synthetic or "created_at" in snapshot.missing_columns:
             return None
-        return next((row for row in self.run("newest_models", {}) if row["flagged"]), None)
+        rows = remember(
+            self.store, ("newest_models", snapshot.id), lambda: self.run("newest_models", {})
+        )
+        return next((row for row in rows if row["flagged"]), None)
 
     def bind_census(self, *, with_counts: bool = True) -> Store:
         """Bind `census` to this snapshot; return the Store.
@@ -291,11 +310,11 @@ class SnapshotView:
 
         Raises NotFoundError when the snapshot has no such model, naming those of similar names.
         """
-        rows = self.run("model", {"model": name, "similar": False})
         if not name.strip():
             raise InvalidRequestError(
                 "The name of the model is empty. Give its repo id, such as openai-community/gpt2."
             )
+        rows = self.run("model", {"model": name, "similar": False})
         if rows and rows[0]["exact_match"]:
             return rows[0]
         rows = self.run("model", {"model": name})
