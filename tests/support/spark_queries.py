@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from click.testing import CliRunner
@@ -42,7 +43,9 @@ CASES = [(name, parameters) for name, requests in REQUESTS.items() for parameter
 SMALL = {
     "spark.sql.shuffle.partitions": "1",
     # compiling and planning for large data takes longer than these queries
-    "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
+    # (one compiler has 48 MB for its code, which are too few)
+    "spark.driver.extraJavaOptions":
+        "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=240m -XX:+UseSerialGC",
     "spark.sql.codegen.wholeStage": "false",
 }  # fmt: skip
 """Settings of Spark for some thousand models. Adaptive execution stays on: it plans otherwise."""
@@ -55,10 +58,13 @@ spark = SparkSession.builder.master("local[*]").config(map={
 }).getOrCreate()
 for table in ("models", "frameworks"):
     spark.read.parquet(f"{folder}/{table}").createOrReplaceTempView(table)
+answers = []
 for query in json.load(sys.stdin):
     start = time.perf_counter()
     rows = [row.asDict() for row in spark.sql(query).collect()]
-    print(json.dumps([rows, time.perf_counter() - start], default=str))
+    answers.append((rows, time.perf_counter() - start))
+with open(sys.argv[3], "w") as file:
+    json.dump(answers, file, default=str)
 """
 Row = dict[str, Any]
 
@@ -73,13 +79,15 @@ def print_sql(name: str, parameters: Mapping[str, str], dialect: str = "spark") 
 
 def run_in_spark(folder: Path, settings: Mapping[str, str]) -> list[tuple[list[Row], float]]:
     """Return the rows and the wall seconds of each of CASES over an export."""
-    process = subprocess.run(
-        [sys.executable, "-c", _SCRIPT, str(folder), json.dumps(settings)],
-        input=json.dumps([print_sql(*case) for case in CASES]),
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert process.returncode == 0, process.stderr
-    return [(rows, seconds) for rows, seconds in map(json.loads, process.stdout.splitlines())]
+    with TemporaryDirectory() as work:
+        answers = Path(work, "answers.json")  # Java writes its warnings to the standard output
+        process = subprocess.run(
+            [sys.executable, "-c", _SCRIPT, str(folder), json.dumps(settings), str(answers)],
+            input=json.dumps([print_sql(*case) for case in CASES]),
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert process.returncode == 0, process.stdout + process.stderr
+        return [(rows, seconds) for rows, seconds in json.loads(answers.read_text())]
 
 
 def run_in_duckdb(store: Store) -> list[list[Row]]:
