@@ -28,7 +28,8 @@ def _list_model_sentences(row: Row) -> Iterator[str]:
         presence = f"It is in the snapshot of {first}"
     if row["absent_at"] is not None:
         day = format_date(row["absent_at"])
-        presence += f", but not in that of {day}: deleted, private or renamed"
+        absence = "a later one of that day" if day == last else f"that of {day}"
+        presence += f", but not in {absence}: deleted, private or renamed"
     yield f"{presence}."
     if row["other_names"]:
         yield f"Other names: {', '.join(row['other_names'])}."
@@ -37,9 +38,11 @@ def _list_model_sentences(row: Row) -> Iterator[str]:
 def describe_group(row: Row) -> dict[str, str]:
     """Return `title`, `answer` and of how many models the sums are, from `group_summary.sql`."""
     models = format_count(row["models"], "model")
-    answer = f"{models} in the snapshot of {format_date(row['last_seen'])}"
+    first, last = format_date(row["first_seen"]), format_date(row["last_seen"])
+    answer = f"{models} in the snapshot of {last}"
     if row["snapshots"] > 1:
-        answer += f"; {row['first_models']:,} in that of {format_date(row['first_seen'])}"
+        snapshot = "the first one of that day" if first == last else f"that of {first}"
+        answer += f"; {row['first_models']:,} in {snapshot}"
     title = row["author"] or f"The family of {row['family']}"
     parts = {
         f"with_{sum_}_text": _describe_part(row[f"with_{sum_}"], row[f"{sum_}_models"])

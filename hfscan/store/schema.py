@@ -13,7 +13,7 @@ from hfscan.fs import translate_os_errors
 from hfscan.sql import identifier, literal
 from hfscan.store.duckdb_errors import explain
 
-SCHEMA_VERSION = 23
+SCHEMA_VERSION = 24
 STORAGE_VERSION = "v1.4.0"  # the oldest DuckDB whose clients open the file; it has all features
 
 Settings = dict[str, str | bool | int | float | list[str]]

@@ -276,17 +276,17 @@ def choose_pair(
     For None the newest, before or after the other. Those of every model are preferred, then those
     whose list of models is not known to be incomplete, and those of the same data, real or
     invented. A snapshot may be compared with itself, if both ids are given. Raises NotFoundError
-    where there is no other, and InvalidRequestError where `earlier` was observed after `later`.
+    where there is no other, and InvalidRequestError where `earlier` comes after `later`.
     """
     known = sorted(snapshots, key=_order)
     first, last = (
         None if id_ is None else _candidates(known, id_, None)[0] for id_ in (earlier, later)
     )
     if first and last:
-        if first.observed_to > last.observed_to:
+        if _order(first) > _order(last):
             raise InvalidRequestError(
-                f"Snapshot {first.id} (earlier, {first.observed_to:%Y-%m-%d %H:%M}) was observed "
-                f"after snapshot {last.id} (later, {last.observed_to:%Y-%m-%d %H:%M}). Swap them."
+                f"Snapshot {first.id} (earlier, {first.observed_to:%Y-%m-%d %H:%M}) is later than "
+                f"snapshot {last.id} (later, {last.observed_to:%Y-%m-%d %H:%M}). Swap them."
             )
         return first, last
     given = first or last or max(known, key=_rank)
@@ -318,6 +318,7 @@ def _choose_other(snapshots: Iterable[Snapshot], given: Snapshot) -> Snapshot | 
 
 
 def _order(snapshot: Snapshot) -> tuple[datetime, int]:
+    """Return what orders snapshots by time; of one time, the one stored last is the latest."""
     return snapshot.observed_to, snapshot.id
 
 

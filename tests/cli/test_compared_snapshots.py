@@ -84,7 +84,7 @@ def test_swapped_snapshots_are_refused(query, tmp_path, name):
     code, message = query(name, "--param", "earlier=1", "--param", "later=2")
     assert code == 2
     assert (
-        "Snapshot 1 (earlier, 2024-07-11 00:00) was observed after snapshot 2 (later, "
+        "Snapshot 1 (earlier, 2024-07-11 00:00) is later than snapshot 2 (later, "
         "2024-02-15 00:00). Swap them."
     ) in message
     with (

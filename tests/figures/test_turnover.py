@@ -136,6 +136,52 @@ def test_snapshots_of_one_time_are_ordered_by_number(history):
     assert (summary["id"], summary["other_names"]) == ("ann/4", ["ann/3"])
 
 
+def test_what_came_and_went_between_snapshots_of_one_time(history, run_cli):
+    """Every answer takes the snapshot with the greater number for the later one."""
+    one, two, three = (model(number, f"ann/{number}") for number in (1, 2, 3))
+    days = [*OTHERS, one, two], [*OTHERS, one, three], [*OTHERS, one, two, three]
+    path = history(*days, **{f"day_{number}": {"day": DAY} for number in range(3)})
+    with hfscan.open_database(path) as database:
+        counts = {
+            (row["earlier"], row["change"]): row["numerator"]
+            for row in database.query("turnover")
+            if row["numerator"]
+        }
+        there = [[row["is_there"] for row in database.history(f"ann/{n}")] for n in (1, 2, 3)]
+        events = [row["event"] for row in database.events("ann/2")]
+        removed = list(
+            database.query(
+                "SELECT id, last_seen, first_absent_in, reappeared_in FROM removed_models"
+            )
+        )
+        with pytest.raises(
+            hfscan.InvalidRequestError, match=r"Snapshot 3 .* later than snapshot 1"
+        ):
+            database.query("changes", earlier=3, later=1)
+    assert counts == {(1, "appeared"): 1, (1, "gone"): 1, (2, "back"): 1}
+    assert there == [[True, True, True], [True, False, True], [True, True]]
+    assert events == ["created", "first seen", "gone", "back"]
+    assert removed == [{"id": "ann/2", "last_seen": 1, "first_absent_in": 2, "reappeared_in": 3}]
+
+
+def test_last_of_two_snapshots_of_one_time_lacks_a_model(history, run_cli):
+    one, two = model(1, "ann/a"), model(2, "ann/b")
+    path = history([*OTHERS, one, two], [*OTHERS, two], day_1={"day": DAY})
+    text = " ".join(run_cli("show", "ann/a", "--db", path)[1].split())
+    assert "It is in the snapshot of 11 July 2024, but not in a later one of that day:" in text
+    text = " ".join(run_cli("show", "ann", "--db", path)[1].split())
+    assert "1 model in the snapshot of 11 July 2024; 2 in the first one of that day." in text
+
+
+def test_partial_snapshot_beside_another_of_its_time(history):
+    for days, few in (([OTHERS[:50], OTHERS], 1), ([OTHERS, OTHERS[:50]], 2)):
+        path = history(*days, day_1={"day": DAY})
+        with hfscan.open_database(path) as database:
+            assert [row["snapshot"] for row in database.query("partial_snapshots")] == [few]
+            assert [row["numerator"] for row in database.query("turnover")] == []
+        path.unlink()
+
+
 def test_group_that_is_gone_is_no_empty_answer(history):
     path = history([model(1, "ann/a"), *OTHERS], OTHERS)
     with hfscan.open_database(path) as database:

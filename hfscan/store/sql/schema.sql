@@ -167,13 +167,16 @@ FROM models_in((
 -- they were created. They vanished between the two; `reappeared_in` is the snapshot that saw them again.
 -- Without `_id` a renamed model looks gone.
 CREATE VIEW IF NOT EXISTS removed_models AS
-WITH sightings AS (
+WITH ordered AS (
+    SELECT *, row_number() OVER (ORDER BY observed_to, id) AS number FROM snapshots
+),
+sightings AS (
     SELECT key, has_id, created_at, versions.id AS repo,
-        first.synthetic AS world, first.observed_to AS first_at, first.id AS first_snapshot,
-        last.observed_to AS last_at, last.observed_from AS last_from, last.id AS last_snapshot
+        first.synthetic AS world, first.number AS first_number, first.id AS first_snapshot,
+        last.number AS last_number, last.observed_from AS last_from, last.id AS last_snapshot
     FROM versions
-    JOIN snapshots AS first ON first.series_id = versions.series_id AND first.position = valid_from
-    JOIN snapshots AS last ON last.series_id = versions.series_id AND last.position = (
+    JOIN ordered AS first ON first.series_id = versions.series_id AND first.position = valid_from
+    JOIN ordered AS last ON last.series_id = versions.series_id AND last.position = (
         SELECT max(position) FROM snapshots
         WHERE series_id = versions.series_id
             AND position >= valid_from AND (valid_to IS NULL OR position < valid_to)
@@ -182,22 +185,22 @@ WITH sightings AS (
 ),
 outermost AS (  -- a sighting within another series' longer one ends nothing
     FROM sightings
-    QUALIFY last_at >= max(last_at) OVER (PARTITION BY key, world ORDER BY first_at, last_at)
+    QUALIFY last_number >= max(last_number) OVER (PARTITION BY key, world ORDER BY first_number, last_number)
 ),
 gaps AS (
-    SELECT *, lead(first_at) OVER later AS back_at, lead(first_snapshot) OVER later AS back_snapshot
+    SELECT *, lead(first_number) OVER later AS back_number, lead(first_snapshot) OVER later AS back_snapshot
     FROM outermost
-    WINDOW later AS (PARTITION BY key, world ORDER BY first_at, last_at)
+    WINDOW later AS (PARTITION BY key, world ORDER BY first_number, last_number)
 )
 SELECT
     key, repo AS id, created_at,
     last_from AS removed_after, min(missed.observed_to) AS removed_before,
-    last_snapshot AS last_seen, arg_min(missed.id, missed.observed_to) AS first_absent_in,
+    last_snapshot AS last_seen, arg_min(missed.id, missed.number) AS first_absent_in,
     back_snapshot AS reappeared_in
 FROM gaps
-JOIN snapshots AS missed
+JOIN ordered AS missed
     ON missed.complete
-    AND missed.observed_to > last_at AND (back_at IS NULL OR missed.observed_to < back_at)
+    AND missed.number > last_number AND (back_number IS NULL OR missed.number < back_number)
     AND missed.synthetic IS NOT DISTINCT FROM world
     AND list_contains(missed.missing_columns, '_id') <> has_id
     AND (missed.since IS NULL OR created_at >= missed.since)

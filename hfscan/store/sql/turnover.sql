@@ -3,7 +3,11 @@
 -- The snapshots that hold so many fewer models than their neighbours of the same scope that a part is
 -- missing. The Hub grows by thousands of models a day and loses few.
 CREATE MACRO IF NOT EXISTS partial_snapshots(earlier_ratio, later_ratio) AS TABLE
-WITH neighbours AS (
+WITH ordered AS (  -- those of one time a microsecond apart, as the frames below have times as bounds
+    SELECT *, observed_to + to_microseconds(row_number() OVER (PARTITION BY observed_to ORDER BY id) - 1) AS moment
+    FROM snapshots
+),
+neighbours AS (
     SELECT
         id, models, observed_to,
         -- of a week, so that of several partial ones in a row all are found
@@ -11,18 +15,16 @@ WITH neighbours AS (
         coalesce(max(models) OVER week_before, lag(models) OVER by_time) AS earlier_models,
         max_by(id, models) OVER week_after AS later,
         max(models) OVER week_after AS later_models
-    FROM snapshots
+    FROM ordered
     WHERE sample IS NULL AND until IS NULL  -- samples differ by chance, closed periods only lose models
     WINDOW
-        by_time AS (
-            PARTITION BY since, author, task, model_limit, synthetic ORDER BY observed_to, id
-        ),
+        by_time AS (PARTITION BY since, author, task, model_limit, synthetic ORDER BY moment),
         week_before AS (
-            PARTITION BY since, author, task, model_limit, synthetic ORDER BY observed_to
+            PARTITION BY since, author, task, model_limit, synthetic ORDER BY moment
             RANGE BETWEEN INTERVAL 7 DAY PRECEDING AND CURRENT ROW EXCLUDE GROUP
         ),
         week_after AS (
-            PARTITION BY since, author, task, model_limit, synthetic ORDER BY observed_to
+            PARTITION BY since, author, task, model_limit, synthetic ORDER BY moment
             RANGE BETWEEN CURRENT ROW AND INTERVAL 7 DAY FOLLOWING EXCLUDE GROUP
         )
 ),
@@ -217,7 +219,7 @@ chosen AS MATERIALIZED (
     SELECT key, has_id
     FROM candidates JOIN snapshots USING (series_id)
     WHERE position >= valid_from AND (valid_to IS NULL OR position < valid_to)
-    ORDER BY has_id DESC, observed_to DESC, key
+    ORDER BY has_id DESC, observed_to DESC, snapshots.id DESC, key
     LIMIT 1
 ),
 own AS MATERIALIZED (FROM versions WHERE key IN (SELECT key FROM chosen) AND has_id IN (SELECT has_id FROM chosen)),
@@ -257,14 +259,14 @@ seen AS (
     WHERE kind <> 'update' OR position IN (states.valid_from, counts.valid_from)
 ),
 facts AS (
-    SELECT min(observed_to) AS first_seen, min(created_at) AS created_at, any_value(synthetic) AS world FROM seen
+    SELECT min((observed_to, snapshot)) AS first_seen, min(created_at) AS created_at, any_value(synthetic) AS world FROM seen
 )
 FROM seen
 UNION ALL BY NAME
 SELECT id AS snapshot, observed_from, observed_to, missing_columns, synthetic
 FROM snapshots, facts
 WHERE
-    snapshots.id NOT IN (SELECT snapshot FROM seen) AND observed_to > first_seen
+    snapshots.id NOT IN (SELECT snapshot FROM seen) AND (observed_to, snapshots.id) > first_seen
     AND complete AND kind <> 'update' AND author IS NULL AND task IS NULL AND model_limit IS NULL AND sample IS NULL
     AND (since IS NULL OR created_at >= since) AND (until IS NULL OR created_at < until)
     AND synthetic IS NOT DISTINCT FROM world
