@@ -95,7 +95,7 @@ def _check_snapshot(store: Store, snapshots: Path, models: list[Path], rows: int
         raise ImportFileError(
             f"{snapshots} says {stated:,} models, but {models[0].parent} has {rows:,}."
         )
-    known = store.columns("FROM models_in(NULL)")
+    known = store.model_columns
     if unknown := sorted(set(missing_columns) - known.keys()):
         raise ImportFileError(f"{snapshots} has unknown missing_columns: {', '.join(unknown)}.")
     names = [name for name in missing_columns if name not in ("key", "at_cutoff")]

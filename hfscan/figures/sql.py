@@ -293,8 +293,9 @@ def _translate_errors(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
         raise InvalidRequestError(f"DuckDB: {error}") from error
 
 
-_NO_SNAPSHOT = re.compile(r"There is no snapshot -?\d+\.")
-"""The error of models_in(ID)."""
+_NO_SNAPSHOT = re.compile(r"There is no snapshot [\w -]+\.|No snapshot is named, [\w ]+\.")
+"""The error of models_in(ID) and other macros that read named snapshots."""
+_NO_VALUE = re.compile(r"Values were not provided for the following .*parameters: (\w+)")
 _UNKNOWN_TABLE = re.compile(r"(Table with name (.+) does not exist)!(?:\n *Did you mean .*)?")
 
 

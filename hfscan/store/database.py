@@ -125,6 +125,11 @@ class Store:
         """Return name -> type of the columns of a query."""
         return {row[0]: row[1] for row in self.execute(f"DESCRIBE {sql}").fetchall()}
 
+    @property
+    def model_columns(self) -> dict[str, str]:
+        """Name -> type of the columns that a snapshot has for each model."""
+        return self.columns("FROM models_at(1, 1)")  # only described: no snapshot need be there
+
     def list_filled_columns(self, relation: str, columns: Sequence[str]) -> set[str]:
         """Return those of the columns that have a value in some row."""
         # most have one in the first rows; of the others, each is read up to its first value

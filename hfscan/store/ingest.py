@@ -276,8 +276,7 @@ def _add_snapshot(
 
 def _stored_columns(store: Store) -> list[str]:
     """Return the columns of a snapshot that are read from files, not derived."""
-    columns = store.columns("FROM models_in(NULL)")
-    return [name for name in columns if name != "snapshot" and not name.endswith("_mask")]
+    return [name for name in store.model_columns if not name.endswith("_mask")]
 
 
 def _count_unreadable(

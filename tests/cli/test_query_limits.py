@@ -113,17 +113,30 @@ def test_group_is_an_account_or_a_family(query, name):
 
 
 @pytest.mark.parametrize(
-    "sql",
-    ["SELECT count(*) FROM models_in(99)", "FROM models_in(1) JOIN models_in(98 + 1) USING (id)"],
+    ("sql", "message"),
+    [
+        ("SELECT count(*) FROM models_in(99)", "There is no snapshot 99."),
+        ("FROM models_in(1) JOIN models_in(98 + 1) USING (id)", "There is no snapshot 99."),
+        ("FROM models_in(NULL)", "No snapshot is named, or the database has none."),
+        ("FROM models_at(9, 9)", "There is no snapshot at position 9 of series 9."),
+        (  # of a condition that no unknown value fulfils
+            "SELECT count(*) AS n FROM models_at(9, 1) WHERE tag_mask & 1 = 1",
+            "There is no snapshot at position 1 of series 9.",
+        ),
+        ("FROM models_at(1, NULL)", "There is no snapshot at position NULL of series 1."),
+        ("FROM known_renames(1, 99)", "There is no snapshot 99."),
+        ("FROM known_renames(NULL, 1)", "No snapshot is named, or the database has none."),
+    ],
 )
-def test_unknown_snapshot_of_models_in_is_an_error(query, db, sql):
+def test_unknown_snapshot_is_an_error(query, db, sql, message):
     code, out, err = query(sql)
     assert (code, out) == (7, "")
-    assert "There is no snapshot 99." in err
+    assert message in " ".join(err.split())
     with hfscan.open_database(db) as database:
-        with pytest.raises(hfscan.NotFoundError, match=r"There is no snapshot 99\.$"):
+        with pytest.raises(hfscan.NotFoundError, match=f"{re.escape(message)}$"):
             database.query(sql)
         assert [*database.query("SELECT count(*) AS n FROM models_in(2)")] == [{"n": 2}]
+        assert [*database.query("FROM known_renames(1, 2)")] == []
 
 
 @pytest.mark.parametrize("name", ["model", "group"])

@@ -103,7 +103,7 @@ CREATE TABLE IF NOT EXISTS counts_history (    -- and as it was before; grows at
     likes BIGINT
 );
 
--- The models at a position in a series.
+-- The models at a position in a series; an error where no snapshot is there.
 CREATE MACRO IF NOT EXISTS models_at(series_id, position) AS TABLE
 WITH counted AS (
     SELECT model, downloads, downloads_all_time, likes FROM current_counts
@@ -123,20 +123,37 @@ SELECT
 FROM versions JOIN counted USING (model)
 WHERE
     versions.series_id = series_id
-    AND valid_from <= position AND (valid_to IS NULL OR valid_to > position);
+    AND valid_from <= position AND (valid_to IS NULL OR valid_to > position)
+UNION ALL
+SELECT  -- the error is every value, so that no condition rules it out unseen
+    missing, missing, missing, missing, missing, missing, missing, missing, missing, missing, missing, missing,
+    missing, missing, missing, missing, missing, missing, missing, missing, missing, missing, missing, missing,
+    missing, missing, missing, missing
+FROM (
+    SELECT error(format(
+        'There is no snapshot at position {} of series {}.',
+        coalesce(position::VARCHAR, 'NULL'), coalesce(series_id::VARCHAR, 'NULL')
+    )) AS missing
+    FROM (SELECT count(*) AS found FROM snapshots AS known WHERE known.series_id = series_id AND known.position = position)
+    WHERE found = 0
+)
+WHERE missing IS NULL;
+
+-- The id of a snapshot that is in the database; else an error.
+CREATE MACRO IF NOT EXISTS existing_snapshot(snapshot_id) AS
+(
+    SELECT coalesce(max(id), error(coalesce(
+        'There is no snapshot ' || snapshot_id || '.', 'No snapshot is named, or the database has none.'
+    )))
+    FROM snapshots WHERE id = snapshot_id
+);
 
 -- The models as one snapshot saw them: what every question is asked of. Half as fast as models_at
 -- with the snapshot's series_id and position as literals. An error where there is no such snapshot.
 CREATE MACRO IF NOT EXISTS models_in(snapshot_id) AS TABLE
 SELECT snapshot_id AS snapshot, *
 FROM models_at(
-    (
-        SELECT coalesce(
-            max(series_id),
-            CASE WHEN snapshot_id IS NOT NULL THEN error('There is no snapshot ' || snapshot_id || '.') END
-        )
-        FROM snapshots WHERE id = snapshot_id
-    ),
+    (SELECT series_id FROM snapshots WHERE id = existing_snapshot(snapshot_id)),
     (SELECT position FROM snapshots WHERE id = snapshot_id)
 );
 

@@ -75,7 +75,7 @@ CREATE MACRO IF NOT EXISTS known_renames(earlier_id, later_id) AS TABLE
 WITH places AS (
     SELECT old.series_id AS old_series, old.position AS old_position, new.series_id AS new_series, new.position AS new_position
     FROM snapshots AS old, snapshots AS new
-    WHERE old.id = earlier_id AND new.id = later_id
+    WHERE old.id = existing_snapshot(earlier_id) AND new.id = existing_snapshot(later_id)
         AND list_contains(list_concat(old.missing_columns, new.missing_columns), '_id')
 ),
 names AS MATERIALIZED (
