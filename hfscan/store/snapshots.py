@@ -14,8 +14,6 @@ from hfscan.store import history
 from hfscan.store.database import Store
 from hfscan.text import format_count
 
-_LEAST_SHARE = 0.9
-"""Of the models of another snapshot; one that is known to lack models answers with no fewer."""
 _SCOPE = ("since", "until", "author", "task", "model_limit", "sample_design", "synthetic")
 
 
@@ -53,6 +51,7 @@ class Unreadable:
 class Snapshot:
     """A row of the table `snapshots`. Times are UTC, without zone.
 
+    `part_of`: others of its scope that have far more models, where it is known to lack some.
     `data_until`: the end of the day of its newest model, where its time is known to be too late.
     """
 
@@ -80,6 +79,7 @@ class Snapshot:
     unreadable: tuple[Unreadable, ...]
     series_id: int
     position: int
+    part_of: list[int] = field(compare=False)
     data_until: datetime | None = field(default=None, compare=False)
 
     @property
@@ -118,7 +118,10 @@ class Snapshot:
 
 def list_snapshots(store: Store) -> list[Snapshot]:
     """Return every snapshot, the oldest first."""
-    cursor = store.execute("SELECT * FROM snapshots ORDER BY observed_to, id")
+    cursor = store.execute(
+        "SELECT *, ARRAY(SELECT part_of FROM snapshot_parts WHERE id = snapshots.id) AS part_of "
+        "FROM snapshots ORDER BY observed_to, id"
+    )
     names = [column[0] for column in cursor.description]
     rows = (dict(zip(names, values, strict=True)) for values in cursor.fetchall())
     return [
@@ -346,21 +349,12 @@ def _candidates(
         message = f"There is no snapshot {snapshot}."
     else:
         candidates = [found for found in known if as_of is None or found.observed_to <= as_of]
-        candidates = [found for found in candidates if not _is_part(found, candidates)]
+        ids = {found.id for found in candidates}
+        candidates = [found for found in candidates if ids.isdisjoint(found.part_of)]
         message = f"No snapshot was observed by {as_of:%Y-%m-%d}." if known and as_of else ""
     if not candidates:
         raise NotFoundError(f"{message} {_describe_all(known)}".strip())
     return candidates
-
-
-def _is_part(snapshot: Snapshot, others: Iterable[Snapshot]) -> bool:
-    """Return whether it is known to lack models, and has far fewer than another of its scope."""
-    return snapshot.is_known_incomplete and any(
-        snapshot.models < _LEAST_SHARE * other.models
-        for other in others
-        if other.has_scope_of(snapshot)
-        and ("created_at" in snapshot.missing_columns or "created_at" not in other.missing_columns)
-    )
 
 
 def _describe_all(snapshots: Sequence[Snapshot]) -> str:

@@ -157,22 +157,25 @@ FROM models_at(
     (SELECT position FROM snapshots WHERE id = snapshot_id)
 );
 
+-- Snapshots that are known to lack models, each with the others of its scope that have far more.
+CREATE VIEW IF NOT EXISTS snapshot_parts AS
+SELECT part.id, other.id AS part_of
+FROM snapshots AS part JOIN snapshots AS other
+    ON part.complete = false AND part.kind <> 'update'  -- an update has the models of its base
+    AND part.models < 0.9 * other.models
+    AND (part.since, part.until, part.author, part.task, part.model_limit, part.sample_design, part.synthetic)
+    IS NOT DISTINCT FROM (
+        other.since, other.until, other.author, other.task, other.model_limit, other.sample_design, other.synthetic
+    )
+    AND (list_contains(part.missing_columns, 'created_at') OR NOT list_contains(other.missing_columns, 'created_at'));
+
 -- The models of the newest snapshot: of all models if there is one, else of a part of them (as
 -- latest_snapshot() in snapshots.py chooses). While hfscan answers, a temporary view of this name
 -- stands before it: the snapshot that was asked for.
 CREATE VIEW IF NOT EXISTS census AS
 FROM models_in((
     SELECT id FROM snapshots
-    WHERE complete IS DISTINCT FROM false OR kind = 'update' OR NOT EXISTS (
-        FROM snapshots AS other
-        WHERE snapshots.models < 0.9 * other.models
-            AND (snapshots.since, snapshots.until, snapshots.author, snapshots.task, snapshots.model_limit,
-                snapshots.sample_design, snapshots.synthetic)
-            IS NOT DISTINCT FROM (other.since, other.until, other.author, other.task, other.model_limit,
-                other.sample_design, other.synthetic)
-            AND (list_contains(snapshots.missing_columns, 'created_at')
-                OR NOT list_contains(other.missing_columns, 'created_at'))
-    )
+    WHERE id NOT IN (SELECT id FROM snapshot_parts)
     ORDER BY
         since IS NULL AND until IS NULL DESC,
         author IS NULL AND task IS NULL AND model_limit IS NULL AND sample IS NULL DESC,
