@@ -49,7 +49,7 @@ def test_tables_become_frames(database):
 
 def test_report_has_answer_tables_and_chart(database, tmp_path):
     report = database.report(year=2022)
-    assert report.answer.startswith("Of the 5 models created from 2 March to 31 December 2022, 4")
+    assert report.answer.startswith("Of the 5 models created from 2 March to 19 August 2022, 4 ")
     assert report.to_dict()["year"] == 2022
     assert report.to_markdown().startswith(f"# {report.title}\n")
     classes = {row["class"]: row["numerator"] for row in report.breakdown if row["group"] is None}
@@ -79,7 +79,7 @@ def test_report_has_answer_tables_and_chart(database, tmp_path):
 def test_report_of_other_kinds(database):
     assert "fact-check" in database.report("claims").title.lower()
     comparison = database.report(year=2022, compare_year=2023)
-    assert comparison.title.endswith("2022 (from 2 March) and 2023")
+    assert comparison.title.endswith("2022 (2 March to 19 August) and 2023")
     with pytest.raises(InvalidRequestError, match="compare_year requires year"):
         database.report(compare_year=2023)
 

@@ -3,6 +3,7 @@
 import json
 import re
 import shlex
+from datetime import UTC, datetime
 
 import pytest
 from dumps import ingest_models
@@ -161,11 +162,11 @@ def test_caveats_that_move_the_share_most_come_first(tmp_path, run_cli):
     models = [
         {
             "id": f"ann/{n}", "tags": ["pytorch" if n else "tf"], "downloads": 30 if n else 900,
-            "createdAt": "2023-05-05T00:00:00.000Z", "_id": f"6{n:023x}",
+            "createdAt": "2023-12-31T00:00:00.000Z", "_id": f"6{n:023x}",
         }
         for n in range(30)
     ]  # fmt: skip
-    ingest_models(tmp_path / "hfscan.duckdb", models)
+    ingest_models(tmp_path / "hfscan.duckdb", models, day=datetime(2024, 1, 1, tzinfo=UTC))
     _, out, _ = run_cli("report", "--year", "2023")
     caveats = re.findall(r"^(?:Caveats)? +- (.+)", out, re.MULTILINE)
     assert caveats[0] == "Whether the list of models is complete is unknown."

@@ -27,7 +27,9 @@ def test_trend_per_year_of_creation(run_command):
 
 
 def test_trend_shows_tags_beside_the_best_evidence(run_command):
-    untagged = make_keras_model("ann/st", tags=["safetensors"], library_name="transformers")
+    untagged = make_keras_model(
+        "ann/st", tags=["safetensors"], library_name="transformers", createdAt="2023-12-31"
+    )
     run_command.import_day("2024-01-01", make_keras_model("ann/k"), untagged)
     rows = json.loads(run_command("trend", "--format", "json"))
     shares = {

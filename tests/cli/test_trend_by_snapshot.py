@@ -40,7 +40,7 @@ def test_trend_by_snapshot_of_one_framework_shows_models_without_it(run_command)
 def test_trend_by_snapshot_marks_flagged_days(run_command):
     """A part of the models of 8 February is missing, and one of these names no framework."""
     many = [make_keras_model(f"ann/k{n}") for n in range(9)]
-    silent = make_keras_model("ann/silent", tags=[])
+    silent = make_keras_model("ann/silent", tags=[], createdAt="2024-01-31")
     run_command.import_day("2024-02-01", BERT, silent, *many)
     run_command.import_day("2024-02-08", BERT | {"tags": ["pytorch", "onnx"]}, silent)
     result = run_command.invoke("trend", "--by-snapshot", "--format", "md")

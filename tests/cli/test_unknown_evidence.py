@@ -41,7 +41,7 @@ def test_report_has_transitions_of_earlier_models(run_command):
 def test_unknown_files_are_not_counted_as_no_support(run_command):
     """A list without file names and format tags does not say what a model supports."""
     unknown = {"id": "ann/lora", "tags": ["lora"], "library_name": "diffusers",
-               "createdAt": "2023-01-02T00:00:00.000Z"}  # fmt: skip
+               "createdAt": "2023-12-31T00:00:00.000Z"}  # fmt: skip
     run_command.import_day("2024-01-01", make_keras_model("ann/k"), unknown)
     report = run_command("report", "--year", "2023", "--frameworks", "tensorflow")
     assert (
@@ -53,7 +53,7 @@ def test_unknown_files_are_not_counted_as_no_support(run_command):
 
 def test_weights_of_an_unknown_framework_are_not_counted_as_no_support(run_command):
     """Safetensors without a library can be of any framework, but are a known format."""
-    day = {"createdAt": "2023-01-02T00:00:00.000Z"}
+    day = {"createdAt": "2023-12-31T00:00:00.000Z"}
     models = [
         {"id": "ann/unknown", "tags": ["safetensors"], **day},
         {"id": "ann/torch", "tags": ["pytorch"], **day},

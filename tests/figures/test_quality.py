@@ -89,10 +89,18 @@ def test_snapshot_with_a_time_later_than_its_models_is_flagged(flagged):
     assert "no_new_models" in flagged({1: one_new})
 
 
+@pytest.mark.parametrize(("number", "days"), [(100, 7), (50, 14), (10, 70), (1, 700)])
+def test_few_models_need_more_days_without_a_new_one(flagged, number, days):
+    def created(age):
+        return {"createdAt": f"{DAY - timedelta(days=age):%FT%TZ}"}
+
+    assert flagged({0: models(number, **created(days))}) == {}
+    assert flagged({0: models(number, **created(days + 1))})["no_new_models"].days == days + 1
+
+
 def test_snapshot_that_need_not_have_new_models_is_not_flagged(flagged):
-    """The newest models are unknown, or not of the scope, or few are created at all."""
+    """The newest models are unknown, or not of the scope."""
     old = {"createdAt": "2022-08-19T20:19:12.000Z"}
-    assert flagged({0: models(99, **old)}) == {}
     assert flagged({0: models(200, createdAt=None)}) == {}
     some_unknown = models(200, createdAt=lambda n: None if n < 3 else "2022-08-19T20:19:12Z")
     assert flagged({0: some_unknown}) == {}
@@ -154,6 +162,13 @@ def test_commands_and_reports_show_flags(flagged, run_cli, tmp_path, monkeypatch
     assert message in run_cli("report", "--format", "html")[1]
     (flag,) = json.loads(run_cli("report", "--year", "2024", "--format", "json")[1])["flags"]
     assert (flag["name"], flag["days"]) == ("no_new_models", 29)
+    flagged({0: models(20, createdAt="2024-04-01T12:00:00Z")})
+    message = "No model was created in the 90 days before the snapshot."
+    for command in ("report --year 2024", "trend"):
+        _, out, err = run_cli(*command.split())
+        text = " ".join((out + err).split())
+        assert message in text
+        assert "2024 (to 1 April)" in text
 
     flagged({0: models(200), 1: models(200)})
     code, out, _ = run_cli("snapshots", "--format", "json")

@@ -13,7 +13,7 @@ from hfscan.report import ReportRequest, build
 from hfscan.report.summary import rank_caveats
 from hfscan.store import Store
 
-CREATED = {"createdAt": "2023-05-05T00:00:00.000Z"}
+CREATED = {"createdAt": "2023-12-31T00:00:00.000Z"}
 ALONE = "ann/big alone has 90.0 % of these downloads. Without it: PyTorch only 50.0 %."
 
 

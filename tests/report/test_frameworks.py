@@ -106,7 +106,7 @@ def test_single_framework_says_which_models_are_counted(tmp_path):
     """Of five models, one may have weights of any framework; of two with PyTorch, one has both."""
     tags = [["pytorch"], ["pytorch", "tf"], ["tf"], ["gguf"], ["lora"]]
     models = [
-        {"id": f"ann/{n}", "tags": names, "createdAt": "2023-01-01T00:00:00.000Z"}
+        {"id": f"ann/{n}", "tags": names, "createdAt": "2023-12-31T00:00:00.000Z"}
         for n, names in enumerate(tags)
     ]
     ingest_models(tmp_path / "h.duckdb", models)

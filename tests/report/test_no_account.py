@@ -25,7 +25,7 @@ OLDER = {"id": "xlnet", "tags": ["tf"], "createdAt": "2022-03-02T23:29:04.000Z"}
 def run_command(tmp_path):
     """Return a function that runs a command on the models, and returns its output in one line."""
     db = tmp_path / "h.duckdb"
-    created = {"createdAt": "2023-05-05T00:00:00.000Z"}
+    created = {"createdAt": "2023-12-31T00:00:00.000Z"}
     # one commit, as of a copied repository
     ingest_models(db, [{"sha": "0" * 40, **model, **created} for model in MODELS])
 
@@ -111,7 +111,7 @@ def test_output_states_the_rule(run_command):
 def test_note_counts_the_population_of_the_report(tmp_path):
     """The older model is in the snapshot, but not of 2023."""
     db = str(tmp_path / "h.duckdb")
-    created = {"createdAt": "2023-05-05T00:00:00.000Z"}
+    created = {"createdAt": "2023-12-31T00:00:00.000Z"}
     ingest_models(tmp_path / "h.duckdb", [OLDER, *({**model, **created} for model in MODELS)])
 
     def run(*options):
@@ -138,7 +138,7 @@ def test_table_by_author_names_the_models_without_account(run_command):
 
 def test_reports_by_downloads_say_how_many_models_they_leave_out(tmp_path, run_cli):
     db = tmp_path / "h.duckdb"
-    fields = {"tags": ["pytorch"], "createdAt": "2023-05-05T00:00:00.000Z"}
+    fields = {"tags": ["pytorch"], "createdAt": "2023-12-31T00:00:00.000Z"}
     models = [{"id": f"ann/{n}", "downloads": None if n < 3 else n, **fields} for n in range(9)]
     ingest_models(db, models)
     rule = "DOWNLOADS: unknown for 3 models {}. Figures by downloads leave them out."

@@ -158,10 +158,10 @@ def two_snapshots(tmp_path_factory):
     [
         (("composition",), "License mit: 75.0 % * of the models"),
         (("composition", "--param", "per=year"),
-         "License mit: 80.0 % in 2022 (from 2 March) to 70.0 % in 2023"),
+         "License mit: 80.0 % in 2022 (from 2 March) to 70.0 % in 2023 (to 19 August)"),
         (("composition", "--param", "per=year", "--param", "weight=downloads"),
          "License mit: 80.0 % of the downloads in 2022 (from 2 March) to 70.0 % of the downloads "
-         "in 2023"),
+         "in 2023 (to 19 August)"),
         (("composition", "--param", "by=author"), "Account ann: 75.0 % * of the models"),
         (("composition", "--per-snapshot"),
          "License mit: 50.0 % on 2024-07-11 to 75.0 % on 2025-07-11"),
@@ -170,8 +170,8 @@ def two_snapshots(tmp_path_factory):
         (("tag_values", "--param", "of=license", "--per-snapshot"),
          "License mit: 50.0 % on 2024-07-11 to 75.0 % on 2025-07-11"),
         (("formats",),
-         "PyTorch: 80.0 % in 2022 (from 2 March) to 70.0 % in 2023, of the models with known "
-         "evidence"),
+         "PyTorch: 80.0 % in 2022 (from 2 March) to 70.0 % in 2023 (to 19 August), of the models "
+         "with known evidence"),
         (("breakdown", "--per-snapshot"),
          "PyTorch only: 50.0 % on 2024-07-11 to 75.0 % on 2025-07-11"),
         (("concentration", "--per-snapshot"),
