@@ -10,7 +10,7 @@ from weakref import WeakKeyDictionary
 import msgspec
 
 from hfscan.choices import Grouping
-from hfscan.errors import InvalidRequestError, NotFoundError
+from hfscan.errors import InvalidRequestError, NotFoundError, Wording
 from hfscan.figures.figure import Figure, FigureRequest
 from hfscan.figures.intervals import SampleError
 from hfscan.figures.period import Period
@@ -379,7 +379,17 @@ class SnapshotView:
                 f"requires. Use another definition, such as best, or a snapshot with {missing}."
             )
         if not self.supports_grouping(by):
+            column = _REQUIRED_COLUMN[by or ""]
+            missing = "creation dates" if column == "created_at" else column
+            other: str | Wording = "another grouping"
+            if column == "created_at":
+                other = Wording("hfscan trend --by-snapshot", "trend(by_snapshot=True)")
+            known = list_snapshots(self.store)
+            able = [str(one.id) for one in known if column not in one.missing_columns]
+            others = f", or a snapshot with {missing} ({', '.join(able[-3:])})" if able else ""
             raise NotFoundError(
-                f"Snapshot {self.snapshot.id} has no {_REQUIRED_COLUMN[by or '']}, so its models "
-                f"cannot be grouped by {by}. Choose another grouping, or a snapshot that has it."
+                f"Snapshot {self.snapshot.id} has no {missing}, so its models cannot be grouped by "
+                f"{by}. Use ",
+                other,
+                f"{others}.",
             )

@@ -30,7 +30,7 @@ def compare(report: Report, other: Report, view: SnapshotView) -> Report:
     breaks = list_breaks(
         ("tag", second.definition),
         earlier and earlier[0],
-        second.period.until if second.period else second.snapshot.observed_to,
+        second.period.until if second.period else second.snapshot.ends_at,
     )
     compared = {section.name: section for section in second.sections if section.figures}
     if not compared:

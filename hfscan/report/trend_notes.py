@@ -38,7 +38,7 @@ def describe_trend(
             "Downloads are those of the 30 days before the snapshot, for models of any age. The "
             "Hub has changed how it counts them: docs/data-quality.md has the dates."
         )
-    yield from list_breaks(definitions, None, snapshot.observed_to)
+    yield from list_breaks(definitions, None if by_snapshot else snapshot.since, snapshot.ends_at)
     if by_snapshot and (text := explain_uneven_files(rows, view.store)):
         yield text
     if not rows:

@@ -97,6 +97,11 @@ class Snapshot:
         return all(getattr(self, name) == getattr(other, name) for name in _SCOPE)
 
     @property
+    def ends_at(self) -> datetime:
+        """The time up to which its models were created."""
+        return min(filter(None, (self.observed_to, self.until, self.data_until)))
+
+    @property
     def covers_oldest_models(self) -> bool:
         """True if its scope includes the oldest models that the API dates."""
         return self.since is None or self.since <= CUTOFF_START.replace(tzinfo=None)

@@ -57,8 +57,8 @@ def run_command(tmp_path: Path) -> Callable[..., str]:
     """Return a function that runs a command; its `import_day` imports models of a day."""
     db = tmp_path / "h.duckdb"
 
-    def import_day(day, *models):
-        ingest_models(db, models, day=datetime.fromisoformat(day).replace(tzinfo=UTC))
+    def import_day(day, *models, **fields):
+        ingest_models(db, models, day=datetime.fromisoformat(day).replace(tzinfo=UTC), **fields)
 
     def invoke(*arguments):
         command = [*map(str, arguments), "--db", str(db)]

@@ -4,9 +4,13 @@ import csv
 import io
 import json
 import re
+from datetime import datetime
 
 import pytest
 from small_models import BERT, make_keras_model
+
+from hfscan.errors import NotFoundError
+from hfscan.scope import Scope
 
 
 def test_trend_per_year_of_creation(run_command):
@@ -51,6 +55,32 @@ def test_trend_shows_tags_beside_the_best_evidence(run_command):
     assert "docs/data-quality.md" in by_downloads
     assert "older than" not in by_downloads
     assert "BREAK" not in run_command.invoke("trend", "--definition", "best").stderr
+
+
+def test_breaks_in_series_lie_within_the_data(run_command):
+    """The Hub changed in September 2024: models end in June, in October, and begin in 2025."""
+    text = "for models created after August 2024"
+    for number, (day, created, since, is_named) in enumerate(
+        (
+            ("2024-09-15", "2024-06-15", None, False),
+            ("2024-10-15", "2024-10-15", None, True),
+            ("2025-06-15", "2025-06-15", datetime(2025, 1, 1), False),
+        ),
+        1,
+    ):
+        models = [make_keras_model(f"ann/{day}-{n}", createdAt=created) for n in range(100)]
+        run_command.import_day(day, *models, scope=Scope(since=since))
+        arguments = ("trend", "--definition", "best", "--snapshot", number)
+        assert (text in run_command.invoke(*arguments).stderr) is is_named
+
+
+def test_trend_without_dates_names_snapshots_that_have_them(run_command):
+    run_command.import_day("2024-01-01", {"id": "ann/a", "tags": ["tf"]})
+    with pytest.raises(NotFoundError, match=r"by year\. Use hfscan trend --by-snapshot\.$"):
+        run_command("trend")
+    run_command.import_day("2024-01-02", make_keras_model("ann/a"))
+    with pytest.raises(NotFoundError, match=r"or a snapshot with creation dates \(2\)\.$"):
+        run_command("trend", "--snapshot", "1")
 
 
 EXPLAINED = {
