@@ -14,10 +14,10 @@ WITH named AS (
             WHEN lower(m.id) = lower($model)
                 OR m.id IN (SELECT moved_to FROM redirects WHERE lower(id) = lower($model))
                 OR m.id IN (SELECT id FROM redirects WHERE lower(moved_to) = lower($model)) THEN 4
-            -- models of the same name by other owners, or within two typing errors
+            -- models of the same name by other owners, or within two typing errors, one in two letters
             WHEN $similar::BOOLEAN AND (
-                lower(split_part(m.id, '/', -1)) = lower(split_part($model, '/', -1))
-                OR levenshtein(lower(m.id), lower($model)) <= 2
+                lower(split_part(m.id, '/', -1)) = lower(nullif(split_part($model, '/', -1), ''))
+                OR levenshtein(lower(m.id), lower($model)) <= least(2, len($model) // 2)
             ) THEN 5
         END AS likeness
     FROM census AS m

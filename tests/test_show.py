@@ -271,6 +271,32 @@ def test_unknown_name_suggests_similar_ones(run_cli, changed):
     assert "Similar names: ann/a, ann/b." in run_cli("show", "family:anne", "--db", changed)[2]
 
 
+@pytest.mark.parametrize("name", ["/", "a/", "b"])
+def test_short_names_have_few_similar_ones(run_cli, history, name):
+    """Two typing errors would make any of them."""
+    path = history([model(1, "x/y"), model(2, "c/d"), model(3, "abc/e"), *OTHERS])
+    _, _, errors = run_cli("show", name, "--db", path)
+    assert errors.strip() == f"Error: No snapshot holds a model or account {name!r}."
+
+
+def test_account_without_models_has_no_downloads(run_cli, history, tmp_path):
+    """Those of an earlier day would stand beside 0 models."""
+    one = model(1, "ann/a")
+    path = history(OTHERS, [one, *OTHERS], OTHERS)
+    _, text, _ = run_cli("show", "ann", "--db", path)
+    words = " ".join(text.split())
+    assert "0 models in the snapshot of 13 July 2024; 0 in that of 11 July 2024." in words
+    assert re.search("Models ▁█▁ 0 0 0 1 Downloads, 30 days ▁█▁ 0 0 0 10 Likes ▁█▁ 0 0 0 1 ", words)
+    run_cli("show", "ann", "--db", path, "--out", "ann.html")
+    assert read_tiles(tmp_path / "ann.html") == [
+        ("0", "models", "13 July 2024"),
+        ("0", "downloads", "in 30 days, 13 July 2024"),
+        ("0", "likes", "13 July 2024"),
+    ]
+    with hfscan.open_database(path) as database:
+        assert database.query("group_summary", author="ann").notes == ()
+
+
 @pytest.mark.parametrize("name", ["gpt2", "family:gpt2"])  # leads to openai-community/gpt2
 def test_name_that_leads_to_a_model_of_no_snapshot(run_cli, changed, name):
     code, _, errors = run_cli("show", name, "--db", changed)

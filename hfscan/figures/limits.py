@@ -9,7 +9,7 @@ from hfscan.store import Snapshot, Store
 
 _COUNTED = ("denominator", "models")
 """Columns of which the first that a result has is 0 in each row where nothing was found."""
-_EVER = "first_models"  # unless a group had models before
+_FOUND = "first_seen"  # unless a group had models, and has none any more
 _SELECTING = frozenset(
     {
         "architectures", "author", "device", "dtype", "every", "exclude_top_authors",
@@ -30,7 +30,7 @@ class WatchedRows:
     def __init__(self, columns: Sequence[str], rows: Iterable[tuple[Any, ...]]) -> None:
         self._rows = rows
         counted = [name for name in _COUNTED if name in columns][:1]
-        self._places = [columns.index(name) for name in (*counted, _EVER) if name in columns]
+        self._places = [columns.index(name) for name in (*counted, _FOUND) if name in columns]
         self._exact = [columns.index(name) for name in columns if name == "exact_match"]
         self.is_empty = self.is_similar = False
 

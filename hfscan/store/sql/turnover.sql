@@ -302,8 +302,10 @@ SELECT
     covering.id AS snapshot, observed_to AS observed_at,
     covering.id IN (SELECT snapshot FROM implausible_snapshots) AS is_partial,
     count(states.series_id) AS models,
-    sum(downloads) AS downloads, count(downloads) AS with_downloads,
-    sum(likes) AS likes, count(likes) AS with_likes
+    coalesce(sum(downloads), CASE WHEN count(states.series_id) = 0 THEN 0 END) AS downloads,
+    count(downloads) AS with_downloads,
+    coalesce(sum(likes), CASE WHEN count(states.series_id) = 0 THEN 0 END) AS likes,
+    count(likes) AS with_likes
 FROM covering LEFT JOIN states ON states.series_id = covering.series_id
     AND position >= valid_from AND (valid_to IS NULL OR position < valid_to)
 GROUP BY ALL;
