@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -43,13 +44,26 @@ hfscan query exclusivity --dialect spark
 """
 
 
+_OPTION = re.compile(r"--([\w-]+(=.*)?)?", re.DOTALL)
+
+
+class _QueryCommand(Command):
+    """A command that takes SQL which begins with a comment, such as `-- all`, for no option."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        is_sql = [arg.startswith("--") and not _OPTION.fullmatch(arg) for arg in args]
+        return super().parse_args(
+            ctx, [f"\n{arg}" if sql else arg for arg, sql in zip(args, is_sql, strict=True)]
+        )
+
+
 def _list_names(_ctx: click.Context) -> list[str]:
     from hfscan.figures import list_queries
 
     return list_queries()
 
 
-@click.command("query", cls=Command, examples=_EXAMPLES)
+@click.command("query", cls=_QueryCommand, examples=_EXAMPLES)
 @click.argument(
     "query",
     required=False,

@@ -47,6 +47,10 @@ _ONE_OF = re.compile(r"^-- one of: (.+)$", re.MULTILINE)
 _VALUES = re.compile(r"^-- values (\w+): (.+)$", re.MULTILINE)
 _COLUMN = re.compile(r"^-- column (\w+): (\w+)$", re.MULTILINE)
 _MODEL = "model"  # the query that finds a model by its name
+_SUBJECT = "subject"  # and the one that also finds an account
+
+DECLARATION = " Declare it in a line before the SQL: -- param {name} VARCHAR = NULL : meaning"
+"""What to do about a parameter of the user's own SQL."""
 
 
 @dataclass(frozen=True)
@@ -175,7 +179,7 @@ class Query:
         return values | {name: snapshot.id for name, snapshot in compared.items()}, compared
 
     def _name_models(self, store: Store, values: dict[str, object]) -> dict[str, object]:
-        """Return the values with the names by which `census` holds the models that they name."""
+        """Return the values with the names by which the database holds what they name."""
         named = {"family"} | ({"model"} if self.reads_census and self.name != _MODEL else set())
         names = {}
         for parameter in named & values.keys():
@@ -183,6 +187,11 @@ class Query:
                 rows = load(_MODEL).run(store, {"model": values[parameter], "similar": False})
                 if rows and rows[0]["exact_match"]:
                     names[parameter] = rows[0]["id"]
+        if (author := values.get("author")) is not None:
+            found = load(_SUBJECT).run(store, {"name": author})
+            accounts = [row["name"] for row in found if row["kind"] == "author"]
+            if len(accounts) == 1:
+                names["author"] = accounts[0]
         return values | names
 
     def _choose_compared(
@@ -205,13 +214,18 @@ class Query:
         Raises InvalidRequestError on an unknown parameter, and as `Parameter.convert` does.
         """
         declared = {parameter.name: parameter for parameter in self.parameters}
-        for name in parameters:
+        for name, value in parameters.items():
             if name not in declared:
                 raise InvalidRequestError(
                     unknown("parameter", name, declared)
                     if declared
-                    else f"{self.name or 'Your own SQL'} takes no parameters, but got {name}."
+                    else f"{self.name} takes no parameters, but got {name}."
+                    if self.name
+                    else f"The SQL has no parameter {name}." + DECLARATION.format(name=name)
                 )
+            if self.name and isinstance(value, str) and not value.strip():
+                choices = "a value" if declared[name].default else "a value, or NULL for none"
+                raise InvalidRequestError(f"The parameter {name} is empty. Give {choices}.")
         given = self.fill_defaults(parameters)
         values = {
             name: parameter.convert(given[name], known) for name, parameter in declared.items()
@@ -220,9 +234,10 @@ class Query:
             raise InvalidRequestError(
                 "loadable depends on the release of transformers. Set transformers to 4 or 5."
             )
-        if self.one_of and sum(values[name] is not None for name in self.one_of) != 1:
+        if self.one_of and (count := sum(values[name] is not None for name in self.one_of)) != 1:
+            verb = "takes only" if count else "needs"
             raise InvalidRequestError(
-                f"{self.name or 'Your own SQL'} needs one of the parameters "
+                f"{self.name or 'Your own SQL'} {verb} one of the parameters "
                 f"{' and '.join(self.one_of)}."
             )
         if self.name:

@@ -14,7 +14,7 @@ from duckdb import StatementType
 from duckdb.sqltypes import DuckDBPyType
 
 from hfscan.errors import InvalidRequestError, NotFoundError, QueryLimitError, Wording
-from hfscan.figures.queries import Query, convert_decimals, is_query_name, load
+from hfscan.figures.queries import DECLARATION, Query, convert_decimals, is_query_name, load
 from hfscan.figures.view import SnapshotView
 from hfscan.interrupt import REPEAT_SECONDS
 from hfscan.sql import identifier
@@ -288,6 +288,11 @@ def _translate_errors(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
     except duckdb.CatalogException as error:
         raise InvalidRequestError(f"DuckDB: {_suggest_relation(connection, str(error))}") from error
     except _STATEMENT_ERRORS as error:
+        if match := _NO_VALUE.search(str(error)):
+            name = "x" if match[1].isdecimal() else match[1]
+            raise InvalidRequestError(
+                f"No value is given for the parameter ${match[1]}." + DECLARATION.format(name=name)
+            ) from error
         if match := _NO_SNAPSHOT.search(str(error)):
             raise NotFoundError(match[0], Wording(" To list all: hfscan snapshots")) from error
         raise InvalidRequestError(f"DuckDB: {error}") from error

@@ -56,6 +56,37 @@ def test_data_formats_hold_all_rows_or_the_limit(query):
     assert query("SELECT 1 AS a WHERE false", "--format", "csv")[1] == "a\n"
 
 
+@pytest.mark.parametrize(
+    "sql", ["-- all\nSELECT 1 AS a", "--all\nSELECT 1 AS a", "-- a = b\n-- c\nSELECT 1 AS a"]
+)
+def test_sql_may_begin_with_a_comment(query, db, run_cli, sql):
+    assert query(sql, "--format", "csv")[1] == "a\n1\n"
+    assert run_cli("query", "--format", "csv", "--db", db, sql)[1] == "a\n1\n"
+
+
+def test_option_is_not_taken_for_a_comment(query):
+    for arguments in (("-- all",), ("--formt=csv", "SELECT 1")):
+        code, out, _ = query(*arguments)
+        assert (code, out) == (2, "")
+    assert "There is no option '--formt'." in query("--formt=csv")[2]
+    assert "The SQL is empty." in query("-- all")[2]
+
+
+def test_sql_declares_its_parameters(query):
+    declared = "-- param x INTEGER = 3 : a number\nSELECT $x AS a"
+    assert query(declared, "--format", "csv")[1] == "a\n3\n"
+    assert query(declared, "--param", "x=5", "--format", "csv")[1] == "a\n5\n"
+    advice = "Declare it in a line before the SQL: -- param x VARCHAR = NULL : meaning"
+    for arguments, message in (
+        (("SELECT $x",), "No value is given for the parameter $x."),
+        (("SELECT ?",), "No value is given for the parameter $1."),
+        (("SELECT 1", "--param", "x=1"), "The SQL has no parameter x."),
+    ):
+        code, out, err = query(*arguments)
+        assert (code, out) == (2, "")
+        assert f"{message} {advice}" in err
+
+
 def test_table_is_noted_with_its_snapshot_and_parameters(query):
     _, _, err = query("exclusivity", "--param", "weight=downloads")
     assert "Snapshot 1 of " in err
@@ -124,7 +155,7 @@ REFUSED_SQL = {
     "SELECT sum(id) FROM census": "add explicit type casts",
     "SELECT id::INTEGER FROM census": "Could not convert string 'ann/a'",
     "SELECT 9223372036854775807 + 1": "Overflow",
-    "SELECT $a": "Values were not provided",
+    "SELECT $a": "No value is given for the parameter $a.",
     "FROM names x": "does not exist",
 }
 

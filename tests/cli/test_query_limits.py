@@ -104,12 +104,29 @@ def test_lineage_invents_no_model(query):
 
 @pytest.mark.parametrize("name", ["group_events", "group_history", "group_summary"])
 def test_group_is_an_account_or_a_family(query, name):
-    message = f"{name} needs one of the parameters author and family."
-    for given in ([], ["--param", "author=ann", "--param", "family=ann/a"]):
+    both = ["--param", "author=ann", "--param", "family=ann/a"]
+    for given, verb in (([], "needs"), (both, "takes only")):
         code, out, err = query(name, *given)
         assert (code, out) == (2, "")
         assert message in err
     assert query(name, "--param", "author=ann")[0] == 0
+
+
+def test_empty_value_of_a_parameter_is_refused(query):
+    for name, parameter, choices in (
+        ("group_summary", "author", "a value, or NULL for none"),
+        ("model", "model", "a value"),
+    ):
+        code, out, err = query(name, "--param", f"{parameter}=")
+        assert (code, out) == (2, "")
+        assert f"The parameter {parameter} is empty. Give {choices}." in err
+
+
+def test_account_is_found_in_other_case(query):
+    _, out, err = query("group_history", "--param", "author=ANN", "--format", "csv")
+    assert out == query("group_history", "--param", "author=ann", "--format", "csv")[1]
+    assert out.count("\n") == 3
+    assert "Nothing" not in err
 
 
 @pytest.mark.parametrize(

@@ -88,7 +88,7 @@ def test_mistyped_words_get_a_hint(arguments, hint):
         (("query", "framework_speed", "--param", "backend=pytorhc"), 2, "Did you mean 'pytorch'"),
         (("query", "exclusivity", "--param", "frameworks=tensorfow"), 2, "'tensorflow'"),
         (("query", "concentration", "--param", "top=NULL"), 2, "cannot be NULL"),
-        (("query", "SELECT 1", "--param", "a=1"), 2, "takes no parameters"),
+        (("query", "SELECT 1", "--param", "a=1"), 2, "has no parameter a. Declare it"),
         (("query", "changes", "--param", "later=9"), 7, "There is no snapshot '9'"),
         (("report", "--definition", "tag", "--transformers", "4"), 2, "has no effect"),
         (("trend", "--formats", "--frameworks", "tensorfow"), 2, "'tensorflow'"),
