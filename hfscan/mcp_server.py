@@ -8,14 +8,15 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import wraps
 from threading import Lock
-from typing import Any
+from typing import Annotated, Any
 
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp_types import CallToolResult, InputRequiredResult, Tool, ToolAnnotations
+from pydantic import Field, ValidationError
 
 from hfscan._version import __version__
-from hfscan.api import Database
+from hfscan.api import Database, Records
 from hfscan.errors import HfscanError, InvalidRequestError
 from hfscan.figures import Definition, Grouping, SnapshotView, Weight, list_queries, load
 from hfscan.figures.limits import WatchedRows, describe_limits
@@ -33,6 +34,12 @@ _INSTRUCTIONS = (
 _MOST_ROWS = 1_000
 _MEMORY, _DISK = 2.0, 2.0  # GiB for a query
 _SECONDS = 300.0  # for a call
+_Limit = Annotated[int, Field(ge=1, le=_MOST_ROWS)]
+_Steps = Annotated[int, Field(ge=0)]
+
+_TYPES = {"integer": "a whole number", "string": "a text", "object": "an object"}
+_BOUNDS = {"minimum": "from", "maximum": "to"}
+"""Keys of a JSON schema -> their words."""
 
 
 def create_server(open_store: Callable[[], Store], *, seconds: float = _SECONDS) -> MCPServer:
@@ -49,7 +56,7 @@ def create_server(open_store: Callable[[], Store], *, seconds: float = _SECONDS)
 
 
 class _Server(MCPServer):
-    """A server that refuses arguments that a tool does not have: the SDK would ignore them."""
+    """A server that refuses wrong arguments: the SDK would ignore unknown ones."""
 
     async def list_tools(self) -> list[Tool]:
         tools = await super().list_tools()
@@ -60,11 +67,30 @@ class _Server(MCPServer):
     async def call_tool(
         self, name: str, arguments: dict[str, Any], context: Context[Any, Any] | None = None
     ) -> CallToolResult | InputRequiredResult:
-        for tool in await self.list_tools():
-            known = tool.input_schema["properties"]
-            if tool.name == name and (others := [*(arguments.keys() - known)]):
-                raise ToolError(unknown("argument", min(others), known))
-        return await super().call_tool(name, arguments, context)
+        schemas = {tool.name: tool.input_schema["properties"] for tool in await self.list_tools()}
+        known = schemas.get(name, arguments)
+        if others := arguments.keys() - known:
+            raise ToolError(unknown("argument", min(others), known))
+        try:
+            return await super().call_tool(name, arguments, context)
+        except ToolError as error:
+            if isinstance(error.__cause__, ValidationError):
+                raise ToolError(_describe_wrong_value(error.__cause__, known)) from error
+            raise
+
+
+def _describe_wrong_value(error: ValidationError, schemas: Mapping[str, Any]) -> str:
+    """Return which argument has a wrong value, and which values it takes by its JSON schema."""
+    wrong = error.errors()[0]
+    name = str(wrong["loc"][0])
+    schema, *_ = schemas[name].get("anyOf", [schemas[name]])  # the other one is null
+    if "enum" in schema:
+        return unknown({"by": "grouping"}.get(name, name), wrong["input"], schema["enum"])
+    bounds = [f"{word} {schema[key]:,}" for key, word in _BOUNDS.items() if key in schema]
+    described = " ".join([_TYPES[schema["type"]], *bounds])
+    if wrong["type"] == "missing":
+        return f"The argument {name} is missing. It takes {described}."
+    return f"{name} takes {described}, not {encode_json(wrong['input'], indent=None)}."
 
 
 def _to_tool(function: Callable[..., Any], lock: Lock) -> Callable[..., str]:
@@ -132,7 +158,7 @@ class _Tools:
         query: str | None = None,
         parameters: dict[str, Any] | None = None,
         snapshot: int | None = None,
-        limit: int = 100,
+        limit: _Limit = 100,
     ) -> Any:
         """Run a named query, or one SELECT over the relations census, snapshots and models_in(ID).
 
@@ -150,11 +176,10 @@ class _Tools:
             view = SnapshotView.latest(store, snapshot=snapshot)
             named = find_query(query, on_one_snapshot=snapshot is not None)
             result = run_query(store, view, named, parameters or {})
-            most = max(1, min(limit, _MOST_ROWS))
             watched = WatchedRows(result.columns, result.rows)
             rows = iter(watched)
             found = [
-                dict(zip(result.columns, row, strict=True)) for row in itertools.islice(rows, most)
+                dict(zip(result.columns, row, strict=True)) for row in itertools.islice(rows, limit)
             ]
             has_more_rows = next(rows, None) is not None
             snapshots = result.compared.values() or (view.snapshot,)
@@ -185,30 +210,35 @@ class _Tools:
                 "observed_to": explanation.snapshot.observed_to,
                 "frameworks": frameworks,
                 "evidence": list(explanation),
+                **_list_notes(explanation),
             }
 
-    def claims(self, name: str | None = None) -> list[Mapping[str, Any]]:
+    def claims(self, name: str | None = None) -> dict[str, Any]:
         """Return the verdicts on published claims; with the `name` of one or a topic, all of it."""
         with self._open() as store:
             rows = Database(store).claims(name)
-            if name is not None:
-                return list(rows)
             short = ("name", "topic", "claim", "claimed", "verdict", "detail")
-            return [{key: row.get(key) for key in short} for row in rows]
+            claims = list(rows) if name else [{key: row.get(key) for key in short} for row in rows]
+            return {"claims": claims, **_list_notes(rows)}
 
-    def lineage(self, model: str, up: int = 20, down: int = 1, limit: int = 100) -> dict[str, Any]:
+    def lineage(
+        self, model: str, up: _Steps = 20, down: _Steps = 1, limit: _Limit = 100
+    ) -> dict[str, Any]:
         """Return what a model was made from (`up` steps), and what was made from it (`down`).
 
         `limit`: models to return, at most 1000: its bases, itself, then those made from it.
         """
         with self._open() as store:
             rows = Database(store).lineage(model, up=up, down=down)
-            most = max(1, min(limit, _MOST_ROWS))
             return {
-                "models": list(rows[:most]),
-                "has_more_models": len(rows) > most,
-                **({"notes": rows.notes} if rows.notes else {}),
+                "models": list(rows[:limit]),
+                "has_more_models": len(rows) > limit,
+                **_list_notes(rows),
             }
+
+
+def _list_notes(rows: Records) -> dict[str, Any]:
+    return {"notes": rows.notes} if rows.notes else {}
 
 
 def _describe(query: Query) -> dict[str, Any]:

@@ -255,6 +255,7 @@ def test_file_that_is_open_with_other_settings_is_not_called_damaged(tmp_path):
         ("trend", {"frameworks": []}, "No framework is named"),
         ("query", {"name": None}, "name takes a text, not None"),
         ("lineage", {"model": "ann/0", "up": "2"}, "up takes a whole number, not '2'"),
+        ("lineage", {"model": "ann/0", "down": -1}, "up and down take a whole number from 0"),
         ("query", {"name": 1}, "name takes a text, not 1"),
     ],
 )

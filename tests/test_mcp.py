@@ -90,8 +90,8 @@ def test_tools_answer_over_stdio(db):
             explanation = await call("explain", model="ann/1")
             assert explanation["frameworks"]["tag"] == ["tensorflow"]
             assert explanation["frameworks"]["weights"] is None  # unknown
-            claims = await call("claims")
-            (page,) = await call("claims", name=claims[0]["name"])
+            claims = (await call("claims"))["claims"]
+            (page,) = (await call("claims", name=claims[0]["name"]))["claims"]
             assert page["quote"]
             lineage = await call("lineage", model="ann/0")
             assert [row["model"] for row in lineage["models"]] == ["ann/0", "ann/2"]
@@ -143,6 +143,33 @@ def test_unknown_arguments_are_refused_by_every_tool(db):
     asyncio.run(converse())
 
 
+def test_wrong_values_are_refused_with_the_range(db):
+    sql, steps = "SELECT id FROM census", "a whole number from 0"
+    rows = "limit takes a whole number from 1 to 1,000, not"
+
+    async def converse():
+        async with connect(db) as (_, call):
+            for tool, arguments, message in (
+                ("query", {"query": sql, "limit": 0}, f"{rows} 0."),
+                ("query", {"query": sql, "limit": 1_001}, f"{rows} 1001."),
+                ("query", {"query": sql, "limit": "few"}, f'{rows} "few".'),
+                ("query", {"query": sql, "limit": None}, f"{rows} null."),
+                ("query", {"query": ["x"]}, 'query takes a text, not ["x"].'),
+                ("query", {"query": sql, "parameters": 3}, "parameters takes an object, not 3."),
+                ("lineage", {"model": "ann/0", "limit": -5}, f"{rows} -5."),
+                ("lineage", {"model": "ann/0", "up": -1}, f"up takes {steps}, not -1."),
+                ("lineage", {"model": "ann/0", "down": 1.5}, f"down takes {steps}, not 1.5."),
+                ("explain", {}, "The argument model is missing. It takes a text."),
+                ("report", {"year": "this"}, 'year takes a whole number, not "this".'),
+                ("report", {"by": "week"}, "There is no grouping 'week'."),
+                ("report", {"weight": "model"}, "no weight 'model'. Did you mean 'models'?"),
+            ):
+                assert message in await call(tool, **arguments)
+            assert len((await call("query", query=sql, limit="2"))["rows"]) == 2
+
+    asyncio.run(converse())
+
+
 def test_hidden_characters_of_names_arrive_escaped(db):
     async def converse():
         async with connect(db) as (client, _):
@@ -163,7 +190,7 @@ def test_parallel_calls_do_not_disturb_each_other(db):
             assert all(result["rows"][0]["n"] > 299_000_000 for result in results)
             assert report["figures"][0]["denominator"] == 4
             assert explanation["frameworks"]["tag"] == ["tensorflow"]
-            assert isinstance(claims, list)
+            assert claims["claims"]
 
     asyncio.run(converse())
 

@@ -217,7 +217,8 @@ class Database:
         self, model: str, *, transformers: int | None = None, **options: Unpack[SnapshotOptions]
     ) -> Explanation:
         """Return the evidence for a model's frameworks. Raises NotFoundError without the model."""
-        return Explanation(explain_model(self._view(**options), model, transformers))
+        support = explain_model(self._view(**options), model, transformers)
+        return Explanation(support, describe_partial(self._store, [support.snapshot]))
 
     @checked
     def lineage(

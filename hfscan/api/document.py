@@ -2,7 +2,7 @@
 
 import json
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from html import escape
 from pathlib import Path
@@ -147,8 +147,8 @@ class Report:
 class Explanation(Records):
     """Why a model is classified as it is: a row for each piece of evidence."""
 
-    def __init__(self, support: ModelSupport) -> None:
-        super().__init__(support.rows)
+    def __init__(self, support: ModelSupport, notes: Iterable[str]) -> None:
+        super().__init__(support.rows, notes=notes)
         self._support = support
         self.model: str = support.model["id"]
         self.snapshot = support.snapshot

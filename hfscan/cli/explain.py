@@ -9,7 +9,7 @@ from hfscan.cli._options import (
     snapshot_options,
     transformers_option,
 )
-from hfscan.cli._output import echo
+from hfscan.cli._output import echo, note
 from hfscan.cli._progress import show_activity
 from hfscan.cli._streams import output
 from hfscan.frameworks import DEFINITIONS
@@ -33,15 +33,18 @@ def command(model: str, transformers: int | None, format_: str, selector: Snapsh
     architecture could decide and are not known.
     """
     from hfscan.figures import explain_model
+    from hfscan.figures.limits import describe_partial
     from hfscan.report import write_rows
 
     with show_activity("Reading the snapshot"), selector.open() as store:
         support = explain_model(selector.select(store), model, transformers)
+        limits = list(describe_partial(store, [support.snapshot]))
     write_rows(format_, support.rows, output(format_))
-    if format_ != "terminal":
-        return
-    snapshot = support.snapshot
-    echo()
-    echo(f"{support.model['id']} in snapshot {snapshot.id} of {snapshot.observed_to:%Y-%m-%d}:")
-    for definition in DEFINITIONS:
-        echo(f"  {definition}: {support.describe(definition)}")
+    if format_ == "terminal":
+        day = f"{support.snapshot.observed_to:%Y-%m-%d}"
+        echo()
+        echo(f"{support.model['id']} in snapshot {support.snapshot.id} of {day}:")
+        for definition in DEFINITIONS:
+            echo(f"  {definition}: {support.describe(definition)}")
+    for text in limits:
+        note(text)

@@ -319,7 +319,9 @@ class SnapshotView:
             return rows[0]
         rows = self.run("model", {"model": name})
         similar = f" Similar names: {', '.join(row['id'] for row in rows)}." if rows else ""
-        raise NotFoundError(f"Snapshot {self.snapshot.id} has no model {name!r}.{similar}")
+        partial = {row["snapshot"] for row in load("partial_snapshots").run(self.store, {})}
+        limit = " It lacks a part of the Hub's models." if self.snapshot.id in partial else ""
+        raise NotFoundError(f"Snapshot {self.snapshot.id} has no model {name!r}.{limit}{similar}")
 
     def find_titles(self, frameworks: Sequence[str]) -> dict[str, str]:
         """Return framework -> title, in the order of `frameworks`.

@@ -108,7 +108,7 @@ def test_group_is_an_account_or_a_family(query, name):
     for given, verb in (([], "needs"), (both, "takes only")):
         code, out, err = query(name, *given)
         assert (code, out) == (2, "")
-        assert message in err
+        assert f"{name} {verb} one of the parameters author and family." in err
     assert query(name, "--param", "author=ann")[0] == 0
 
 
@@ -219,6 +219,8 @@ def test_partial_snapshot_is_noted(partial_db, run_cli):
         ("lineage", "ann/1", "--format", "html"),
         ("lineage", "ann/1", "--format", "json"),
         ("frameworks", "--unplaced"),
+        ("explain", "ann/1"),
+        ("explain", "ann/1", "--format", "json"),
     ],
 )
 def test_commands_say_that_their_snapshot_is_partial(partial_db, run_cli, command):
@@ -230,6 +232,12 @@ def test_commands_say_that_their_snapshot_is_partial(partial_db, run_cli, comman
     assert PARTIAL not in read("--snapshot", 1)
 
 
+def test_model_that_a_partial_snapshot_lacks_may_be_on_the_hub(partial_db, run_cli):
+    lacks = "It lacks a part of the Hub's models."
+    assert lacks in run_cli("explain", "ann/99", "--db", partial_db)[2]
+    assert lacks not in run_cli("explain", "ann/none", "--snapshot", 1, "--db", partial_db)[2]
+
+
 def test_trend_by_snapshot_names_partial_ones_in_every_format(partial_db, run_cli):
     for format_ in ("terminal", "json", "csv"):
         _, _, err = run_cli("trend", "--by-snapshot", "--format", format_, "--db", partial_db)
@@ -238,15 +246,21 @@ def test_trend_by_snapshot_names_partial_ones_in_every_format(partial_db, run_cl
 
 def test_python_and_agents_learn_that_a_snapshot_is_partial(partial_db):
     with hfscan.open_database(partial_db) as database:
-        for rows in (database.trend(), database.lineage("ann/1"), database.figures()):
+        for rows in (
+            database.trend(),
+            database.lineage("ann/1"),
+            database.figures(),
+            database.explain("ann/1"),
+        ):
             assert any(PARTIAL in note for note in rows.notes)
         assert any("(partial" in note for note in database.trend(by_snapshot=True).notes)
         assert database.lineage("ann/1", snapshot=1).notes == ()
 
     async def converse():
         server = create_server(lambda: Store.open(partial_db))
-        (content,) = (await server.call_tool("lineage", {"model": "ann/1"})).content
-        assert PARTIAL in json.loads(content.text)["notes"][0]
+        for tool in ("lineage", "explain"):
+            (content,) = (await server.call_tool(tool, {"model": "ann/1"})).content
+            assert PARTIAL in json.loads(content.text)["notes"][0]
 
     asyncio.run(converse())
 
