@@ -25,10 +25,10 @@ _PARITY = Path(__file__).parent / "parity"
 _SLOWEST_FILES = [
     f"test_{name}.py"
     for name in (
-        "pages recount browser environments workflows history snapshot_remote packaging queries "
-        "recount_lineage recount_turnover recorded_crawl classify published show frameworks "
-        "export replay snapshot revision_histories revisions mcp sampling typed_columns import "
-        "locks formats torture"
+        "pages recount appearance page_content environments workflows history "
+        "snapshot_remote packaging queries recount_lineage recount_turnover recorded_crawl "
+        "classify published show frameworks export replay snapshot revision_histories "
+        "revisions mcp sampling typed_columns import locks formats torture"
     ).split()
 ]
 

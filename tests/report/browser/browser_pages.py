@@ -22,6 +22,8 @@ FLAGS = [
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
 """Options of Chromium."""
+NARROW, WIDE = (360, "dark"), (1440, "light")
+"""Width and colours of a page."""
 HOSTILE = "<img src=x onerror=hit=1></script><script>hit=1</script>\"'>{{7*7}}"
 ODD_NAMES = [
     'x"$width', "$width", "$inner_width", '{"$size":"width"}', "${x}", "</script>", "%s", "a\\b",
