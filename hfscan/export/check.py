@@ -1,6 +1,7 @@
 """Validate an export before it is imported: files, sizes, columns, values, consistency."""
 
 import re
+from functools import partial
 from pathlib import Path
 
 import duckdb
@@ -35,8 +36,7 @@ def check(store: Store, folder: Path) -> None:
     """Raise ImportFileError if an export is incomplete, implausible or contradicts itself."""
     try:
         content = manifest.read_manifest(folder)
-        with store.limited_memory(_MEMORY_LIMIT):
-            _check(store, folder, content)
+        store.run_limited(_MEMORY_LIMIT, partial(_check, store, folder, content))
         manifest.check_digests(folder)
     except (duckdb.Error, ImportFileError) as error:
         raise ImportFileError(f"Invalid export in {folder}: {first_line(error)}") from error

@@ -97,7 +97,7 @@ def _tables(
         yield "models", _models(store, folder, snapshot)
     for name, sql in (_TABLES | {"history": _HISTORY.read_text(encoding="utf-8")}).items():
         if name in wanted:
-            yield name, _copy(store, sql, folder / name / f"{name}.parquet")
+            yield name, _write(store, sql, folder / name / f"{name}.parquet")
 
 
 def _models(store: Store, folder: Path, snapshot: Snapshot) -> int:
@@ -111,7 +111,7 @@ def _models(store: Store, folder: Path, snapshot: Snapshot) -> int:
     total = 0
     for part in parts or ["undated"]:
         store.execute("SET VARIABLE part = $1", [part])
-        total += _copy(store, sql, folder / "models" / f"{part}.parquet")
+        total += _write(store, sql, folder / "models" / f"{part}.parquet")
     return total
 
 
@@ -130,7 +130,7 @@ def _figures(store: Store, folder: Path, snapshot: Snapshot) -> int:
         file.write_text(json.dumps(rows), encoding="utf-8")
         columns = ", ".join(f"'{name}': '{kind}'" for name, kind in _FIGURES.items())
         sql = f"FROM read_json({literal(file)}, columns={{{columns}}}, records=true)"
-        return _copy(store, f"{sql} ORDER BY ALL", folder / "figures" / "figures.parquet")
+        return _write(store, f"{sql} ORDER BY ALL", folder / "figures" / "figures.parquet")
 
 
 def _reports(store: Store, snapshot: Snapshot) -> Iterator[Report]:
@@ -143,7 +143,6 @@ def _reports(store: Store, snapshot: Snapshot) -> Iterator[Report]:
             continue  # not for this snapshot: a period that it does not cover, no tags
 
 
-def _copy(store: Store, sql: str, file: Path) -> int:
+def _write(store: Store, sql: str, file: Path) -> int:
     file.parent.mkdir(exist_ok=True)
-    (rows,) = store.fetch_one(f"COPY ({sql}) TO {literal(file)} (FORMAT parquet, COMPRESSION zstd)")
-    return int(rows)
+    return store.write_parquet(sql, file)

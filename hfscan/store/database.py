@@ -3,9 +3,10 @@
 import contextlib
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import duckdb
 
@@ -17,14 +18,17 @@ from hfscan.interrupt import register
 from hfscan.locks import hold_lock
 from hfscan.paths import follow_link
 from hfscan.sql import identifier, literal
-from hfscan.store.duckdb_errors import explain, is_locked, translate_errors
+from hfscan.store.duckdb_errors import explain, is_full, is_locked, translate_errors
 from hfscan.store.schema import SCHEMA_VERSION, SETTINGS, STORAGE_VERSION, Settings, create_database
 
+Result = TypeVar("Result")
 Parameters = Sequence[object] | Mapping[str, object] | None
 
 # each thread that reads JSON takes 60 to 90 MB
 _WRITE_SETTINGS: Settings = {"threads": min(os.cpu_count() or 1, 4)}
 INGEST_MEMORY_LIMIT = "220 MB"
+_COPY_MEMORY_LIMIT = "400 MB"
+_ROW_GROUP_ROWS = 20_000  # of Parquet files: a group of 120,000 models can exceed the limit
 _LOCK_TIMEOUT = 3.0  # seconds; most processes are done with the database sooner
 _MIN_FREE_SHARE = 0.2  # of the file; below, rewriting it saves too little
 _FIRST_ROWS = 1000
@@ -160,14 +164,32 @@ class Store:
                     self.execute("ROLLBACK")
                 raise
 
-    @contextlib.contextmanager
-    def limited_memory(self, limit: str) -> Iterator[None]:
-        """Limit the memory of a block; DuckDB spills the rest to a file beside the database."""
-        self.execute(f"SET memory_limit = '{limit}'")
+    def run_limited(self, limit: str, action: Callable[[], Result]) -> Result:
+        """Run `action` with limited memory, and again without a limit if that is too little.
+
+        DuckDB spills what exceeds the limit into a folder beside the database, but not everything,
+        and nothing where it cannot write.
+        """
         try:
-            yield
+            self.execute(f"SET memory_limit = '{limit}'")
+            return action()
+        except duckdb.OutOfMemoryException:
+            pass
+        except duckdb.IOException as error:
+            if f"{self.path.name}.tmp" not in str(error) or is_full(error):
+                raise
         finally:
             self.execute("RESET memory_limit")
+        return action()
+
+    def write_parquet(self, sql: str, file: Path) -> int:
+        """Write the rows of a query to a Parquet file (zstd) in limited memory; return how many."""
+        copy = (
+            f"COPY ({sql}) TO {literal(file)} "
+            f"(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {_ROW_GROUP_ROWS})"
+        )
+        (rows,) = self.run_limited(_COPY_MEMORY_LIMIT, partial(self.fetch_one, copy))
+        return int(rows)
 
     def disable_external_access(self) -> None:
         """Disable file and network access for SQL, in this process until the database is closed."""

@@ -9,13 +9,12 @@ sql/history_files.sql.
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from functools import partial
 from pathlib import Path
 
 import duckdb
 
 from hfscan.errors import ImportFileError
-from hfscan.sql import file_literal, file_literals, literal
+from hfscan.sql import file_literal, file_literals
 from hfscan.store import parquet
 from hfscan.store.database import Store
 from hfscan.store.duckdb_errors import first_line
@@ -28,7 +27,6 @@ from hfscan.store.schema import load_statements
 _TABLES = ("versions", "counts")
 _REWRITTEN = {"snapshots": "id", "creation_dates": "id, kind"}
 _MEMORY_LIMIT = "400 MB"  # of an import, which takes no longer; without, it grows with the models
-_EXPORT_MEMORY_LIMIT = "1 GB"  # for a full crawl of 3 million models
 
 
 def export_history(store: Store, folder: Path) -> None:
@@ -41,14 +39,9 @@ def export_history(store: Store, folder: Path) -> None:
         for name, ids in files.items():
             if not (folder / table / name).exists():
                 rows = f"FROM ({_changes(table, ids)}) ORDER BY snapshot, model"
-                copy = partial(_copy, store, rows, folder / table / name)
-                try:
-                    with store.limited_memory(_EXPORT_MEMORY_LIMIT):
-                        copy()
-                except duckdb.OutOfMemoryException:  # DuckDB cannot spill everything to disk
-                    copy()
+                _write(store, rows, folder / table / name)
     for table, order in _REWRITTEN.items():
-        _copy(store, f"FROM {table} ORDER BY {order}", folder / f"{table}.parquet")
+        _write(store, f"FROM {table} ORDER BY {order}", folder / f"{table}.parquet")
     export_masks(store, folder / "masks")
 
 
@@ -116,9 +109,9 @@ def _changes(table: str, ids: Sequence[int]) -> str:
     return load_statements("history_files")[table].format(ids=", ".join(map(str, ids)))
 
 
-def _copy(store: Store, sql: str, file: Path) -> None:
+def _write(store: Store, sql: str, file: Path) -> None:
     part = file.with_name(file.name + ".part")
-    store.execute(f"COPY ({sql}) TO {literal(part)} (FORMAT parquet, COMPRESSION zstd)")
+    store.write_parquet(sql, part)
     part.replace(file)
 
 

@@ -1,6 +1,5 @@
 """Ingest files as one snapshot, in one transaction."""
 
-import contextlib
 import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -90,11 +89,7 @@ def ingest_files(
     with translate_errors(partial(_translate, str(database or ""))):
         if existing := _find_existing(store, digest, new_snapshot):
             return existing
-        ingest = partial(_ingest, store, files, columns, new_snapshot, digest, before_commit)
-        try:
-            return ingest(store.limited_memory(INGEST_MEMORY_LIMIT))
-        except duckdb.OutOfMemoryException:  # DuckDB cannot spill everything to disk
-            return ingest(contextlib.nullcontext())
+        return _ingest(store, files, columns, new_snapshot, digest, before_commit)
 
 
 def _find_existing(store: Store, digest: str, new_snapshot: NewSnapshot) -> Ingested | None:
@@ -114,7 +109,6 @@ def _ingest(
     new_snapshot: NewSnapshot,
     digest: str,
     before_commit: Callable[[int], None] | None,
-    memory_limit: contextlib.AbstractContextManager[None],
 ) -> Ingested:
     is_import = new_snapshot.kind == "import"
     with Staging.open(store, new_snapshot) as staging:
@@ -123,12 +117,18 @@ def _ingest(
         if is_import:
             check_models(store, new_snapshot.origin)
             check_not_too_early(store, staging.latest)
-        with memory_limit, store.transaction():
-            newest_date = find_newest_date(store) if is_import else None
-            ingested = _insert_staged(store, staging, new_snapshot, digest, conversion)
-            if before_commit is not None:
-                before_commit(ingested.snapshot)
-            return replace(ingested, newest_date=newest_date)
+        queries = staging.queries
+
+        def insert() -> Ingested:
+            staging.keep(queries)
+            with store.transaction():
+                newest_date = find_newest_date(store) if is_import else None
+                ingested = _insert_staged(store, staging, new_snapshot, digest, conversion)
+                if before_commit is not None:
+                    before_commit(ingested.snapshot)
+                return replace(ingested, newest_date=newest_date)
+
+        return store.run_limited(INGEST_MEMORY_LIMIT, insert)
 
 
 def _insert_staged(

@@ -40,7 +40,7 @@ class Staging:
 
     def __init__(self, store: Store, folder: Path, new_snapshot: NewSnapshot) -> None:
         self._store, self._folder = store, folder
-        self._added = 0
+        self.queries = 0
         self.scratch = folder / "scratch"
         self.scratch.mkdir()
         # a dump may give its day only, and clocks differ
@@ -80,13 +80,13 @@ class Staging:
     def add(self, sql: str, parameters: Mapping[str, object] | None = None) -> None:
         """Add the rows of a query, with columns that the first query has."""
         with_state = f"SELECT *, {hash_state(self._store)} AS state FROM ({sql})"
-        target = literal(self._folder / f"{self._added:06}")
+        target = literal(self._folder / f"{self.queries:06}")
         self._store.execute(
             f"COPY ({with_state}) TO {target} (FORMAT parquet, "
             f"ROW_GROUP_SIZE {_ROW_GROUP_ROWS}, ROW_GROUPS_PER_FILE {_ROW_GROUPS_PER_FILE})",
             parameters,
         )
-        self._added += 1
+        self.queries += 1
         paths = sorted(self._folder.glob("[0-9]*/*.parquet"))
         files = file_literals(paths)
         # a query opens all files that it is given, so those of a part are given few
@@ -109,10 +109,12 @@ class Staging:
             self._bounds,
         )
 
-    def clear(self) -> None:
-        for folder in self._folder.glob("[0-9]*"):
-            shutil.rmtree(folder)
-        self._added = 0
+    def keep(self, queries: int) -> None:
+        """Remove the rows of all queries but the first ones."""
+        for folder in self._folder.glob("[0-9]*"):  # also of one that failed
+            if int(folder.name) >= queries:
+                shutil.rmtree(folder)
+        self.queries = queries
 
     def exclude(self, rows: str) -> int:
         """Remove the rows of `staged` whose `row` a query returns; return their number."""
@@ -159,7 +161,7 @@ def stage(
     if not to_convert:
         return dump.Conversion()
     if len(to_convert) == len(files):
-        staging.clear()
+        staging.keep(0)
     converted = staging.scratch / "rows.jsonl"
     conversion = dump.convert(to_convert, converted)
     staging.add_models(normalise(dump.json_relation([converted]), staging.latest))

@@ -299,6 +299,27 @@ def test_update_holds_what_it_fetched_and_else_its_base(create_store, tmp_path, 
     assert unreadable == expected
 
 
+def test_update_without_memory_is_inserted_again(create_store, tmp_path):
+    """Its carried models are staged once, whatever the first attempt had staged."""
+    first, second = make_days(seed=2, days=2)
+    for row in first:  # of another series than the update, which stages all models that it carries
+        del row["siblings"]
+    fetched = second[:3]
+    limited, store, attempts = create_store(), create_store(), []
+
+    def fail_once(_: int) -> None:
+        attempts.append(limited.fetch_one("SELECT current_setting('memory_limit')"))
+        if len(attempts) == 1:
+            raise duckdb.OutOfMemoryException("too little")
+
+    for target, before_commit in ((limited, fail_once), (store, None)):
+        ingest_day(target, tmp_path, 0, first)
+        update = {"kind": "update", "base": 1, "complete": False}
+        ingest_day(target, tmp_path, 1, fetched, before_commit=before_commit, **update)
+    assert len(set(attempts)) == 2
+    assert read_intervals(limited) == read_intervals(store)
+
+
 def read_fixed_files(folder: Path) -> dict[str, bytes]:
     """Return the files of a saved history that never change."""
     return {

@@ -70,13 +70,16 @@ def assert_refused(history_copy, message):
     assert {path.name for path in history_copy.parent.glob("h.*")} == {"h.duckdb"}
 
 
-def test_export_raises_its_memory_limit_if_needed(tmp_path, monkeypatch):
+@pytest.mark.parametrize("can_spill", [True, False])
+def test_export_raises_its_memory_limit_if_needed(tmp_path, monkeypatch, can_spill):
     models = [{"_id": f"{n:024x}", "id": f"a/{n}", "tags": [f"t{n}"]} for n in range(20_000)]
     (tmp_path / "dump.json").write_bytes(encode(models))
     with Store.open(tmp_path / "h.duckdb", write=True) as store:
         ingest(store, tmp_path / "dump.json", complete=True)
         expected = store.execute("FROM models_in(1) ORDER BY _id").fetchall()
-        monkeypatch.setattr("hfscan.store.history_files._EXPORT_MEMORY_LIMIT", "1 MB")
+        monkeypatch.setattr("hfscan.store.database._COPY_MEMORY_LIMIT", "1 MB")
+        if not can_spill:  # as where the folder of the database is read-only
+            store.execute(f"SET temp_directory = '{tmp_path}/missing/folder/h.duckdb.tmp'")
         export_history(store, tmp_path / "history")
         assert not list((tmp_path / "history").rglob("*.part"))
     import_history(tmp_path / "again.duckdb", tmp_path / "history")

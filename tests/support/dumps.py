@@ -1,7 +1,7 @@
 """Write dumps and import them."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,13 @@ def encode_lines(rows: Iterable[object]) -> bytes:
     return b"".join(encode(row) + b"\n" for row in rows)
 
 
-def ingest(store: Store, *paths: Path, day: datetime = DAY, **fields: Any) -> Ingested:
+def ingest(
+    store: Store,
+    *paths: Path,
+    day: datetime = DAY,
+    before_commit: Callable[[int], None] | None = None,
+    **fields: Any,
+) -> Ingested:
     """Import files as one snapshot; `fields` are those of NewSnapshot."""
     defaults: dict[str, Any] = {
         "kind": "import",
@@ -41,7 +47,7 @@ def ingest(store: Store, *paths: Path, day: datetime = DAY, **fields: Any) -> In
         "complete": None,
     }
     snapshot = NewSnapshot(observed_from=day, observed_to=day, **defaults | fields)
-    return ingest_files(store, paths, snapshot)
+    return ingest_files(store, paths, snapshot, before_commit)
 
 
 def ingest_data(store: Store, tmp_path: Path, name: str, data: bytes) -> Ingested:

@@ -5,20 +5,19 @@ SELECT id, lag(id, 1, 0) OVER (PARTITION BY series_id ORDER BY position), observ
 FROM {snapshots}
 
 -- name: versions
-WITH saved AS (SELECT id AS snapshot, series_id, position FROM snapshots WHERE id IN ({ids})),
-begun AS (
-    SELECT snapshot, versions.*
-    FROM versions JOIN saved ON saved.series_id = versions.series_id AND position = valid_from
-)
+WITH saved AS (SELECT id AS snapshot, series_id, position FROM snapshots WHERE id IN ({ids}))
 SELECT snapshot, false AS gone, * EXCLUDE (
-    snapshot, series_id, valid_from, valid_to,
+    snapshot, series_id, position, valid_from, valid_to,
     tag_mask, weights_mask, loadable_4_mask, loadable_5_mask, best_mask
 )
-FROM begun
+FROM versions JOIN saved USING (series_id) WHERE position = valid_from
 UNION ALL BY NAME
 SELECT snapshot, true AS gone, model, key  -- of a removed model, only these
-FROM versions JOIN saved ON saved.series_id = versions.series_id AND position = valid_to
-ANTI JOIN begun USING (snapshot, model)
+FROM versions JOIN saved USING (series_id)
+ANTI JOIN (  -- not a part of its own: all columns would be held in memory
+    SELECT snapshot, model FROM versions JOIN saved USING (series_id) WHERE position = valid_from
+) AS begun USING (snapshot, model)
+WHERE position = valid_to
 
 -- name: counts
 WITH saved AS (SELECT id AS snapshot, series_id, position FROM snapshots WHERE id IN ({ids}))
