@@ -45,6 +45,7 @@ class Store:
         self.connection = connection
         self.path = path
         self._is_new = is_new
+        self._memory_limit: str | None = None
         self._lock = contextlib.ExitStack()
 
     @classmethod
@@ -168,10 +169,11 @@ class Store:
         """Run `action` with limited memory, and again without a limit if that is too little.
 
         DuckDB spills what exceeds the limit into a folder beside the database, but not everything,
-        and nothing where it cannot write.
+        and nothing where it cannot write. Within `action`, another limit may apply to a part.
         """
+        outer = self._memory_limit
         try:
-            self.execute(f"SET memory_limit = '{limit}'")
+            self._limit_memory(limit)
             return action()
         except duckdb.OutOfMemoryException:
             pass
@@ -179,8 +181,12 @@ class Store:
             if f"{self.path.name}.tmp" not in str(error) or is_full(error):
                 raise
         finally:
-            self.execute("RESET memory_limit")
+            self._limit_memory(outer)
         return action()
+
+    def _limit_memory(self, limit: str | None) -> None:
+        self._memory_limit = limit
+        self.execute("RESET memory_limit" if limit is None else f"SET memory_limit = '{limit}'")
 
     def write_parquet(self, sql: str, file: Path) -> int:
         """Write the rows of a query to a Parquet file (zstd) in limited memory; return how many."""

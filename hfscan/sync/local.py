@@ -9,6 +9,7 @@ import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 from hfscan import export, pipeline
@@ -41,6 +42,7 @@ FULL_CRAWL_INTERVAL = timedelta(days=7)
 
 DATABASE = "hfscan.duckdb"
 _FORMATS = ("md", "html", "json")
+_MEMORY_LIMIT = "600 MB"  # of DuckDB; without, it grows to 4 GB with 3 million models
 
 
 @dataclass(frozen=True)
@@ -108,8 +110,8 @@ class LocalTarget:
                 if state is not None and state.snapshot == run.latest.id:
                     return state, False
                 _check(run)
-                _export(run)
-                _report(run)
+                for stage in (_export, _report):
+                    store.run_limited(_MEMORY_LIMIT, partial(stage, run))
                 new, observed_to = run.latest, f"{run.latest.observed_to:%FT%TZ}"
                 state = SnapshotState(
                     new.id, new.kind, observed_to, new.models, _format_message(run),
