@@ -19,7 +19,7 @@ from array import array
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
 from hfscan.fakehub.synthetic import SyntheticPopulation
 
@@ -64,8 +64,10 @@ def main() -> None:
         with FakeHub(population, port=port, quota=None, tokens={TOKEN: "me"}) as hub:
             port = int(hub.url.rpartition(":")[2])
             hub.datasets.update(datasets)
-            with urlopen(f"{hub.url}/api/models?sort=lastModified&limit=1"):  # noqa: S310
-                pass  # the fake Hub sorts once, the Hub has an index
+            # the fake Hub sorts once for each account, the Hub has an index
+            listed = f"{hub.url}/api/models?sort=lastModified&limit=1"
+            with urlopen(Request(listed, headers={"Authorization": f"Bearer {TOKEN}"})):  # noqa: S310
+                pass
             _measure_day(day, hub)
             datasets = dict(hub.datasets)
 
