@@ -32,6 +32,10 @@ based AS (
         )) AS base_authors
     FROM derived
 ),
+account_groups AS (
+    SELECT unnest(map_keys(groups)) AS account, unnest(map_values(groups)) AS account_group
+    FROM (SELECT from_json($account_groups::JSON, '"MAP(VARCHAR, VARCHAR)"') AS groups)
+),
 model_groups AS (
     SELECT
         CASE $by::VARCHAR
@@ -40,21 +44,14 @@ model_groups AS (
             WHEN 'model_card' THEN CASE
                 WHEN files IS NULL THEN '(unknown)' WHEN list_contains(files, 'README.md') THEN 'model card' ELSE '(none)'
             END
-            WHEN 'account_group' THEN coalesce((
-                SELECT any_value(account_group)
-                FROM (
-                    SELECT unnest(map_keys(groups)) AS account, unnest(map_values(groups)) AS account_group
-                    FROM (SELECT from_json($account_groups::JSON, '"MAP(VARCHAR, VARCHAR)"') AS groups)
-                )
-                WHERE account = author
-            ), '(unknown)')
+            WHEN 'account_group' THEN coalesce(account_group, '(unknown)')
             ELSE group_of($by, created_at, at_cutoff, author, pipeline_tag, library_name, model_type, tags, parameters, gated, unreadable)
         END AS "group",
         weight_of($weight::VARCHAR, downloads, downloads_all_time, likes) AS n,
         CASE $per::VARCHAR WHEN 'year' THEN date_trunc('year', created_at) WHEN 'month' THEN date_trunc('month', created_at) END
             AS since,
         $per <> 'all' AND at_cutoff AS is_older
-    FROM based
+    FROM based LEFT JOIN account_groups ON account = author
     WHERE
         ($min_downloads::INTEGER = 0 OR downloads >= $min_downloads)
         AND is_created_in($since::TIMESTAMP, $until::TIMESTAMP, $cutoff::VARCHAR, created_at, at_cutoff)

@@ -10,7 +10,7 @@
 WITH names AS (
     SELECT count(*) AS n FROM census GROUP BY lower(id)
 ),
-accounts AS (
+accounts AS NOT MATERIALIZED (  -- each of its readers needs a few columns
     SELECT sha, weights_mask, files, tags, counted_author(author, id) AS account FROM census
 ),
 commits AS (

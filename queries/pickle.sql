@@ -18,18 +18,14 @@
 -- et al. 2025 (arXiv:2508.15987, surveys of its artifact) count them.
 -- denominator: models whose file names are known, or their downloads; coverage: their share of all. Models whose
 -- downloads are unknown are left out where downloads matter.
-WITH file_lists AS (  -- many models have the same files
-    SELECT paths, sum(n) AS n, count(n) AS models
-    FROM (
-        SELECT
-            array_to_string(files, chr(10)) AS paths,
-            CASE $weight::VARCHAR WHEN 'models' THEN 1 WHEN 'downloads' THEN downloads END AS n
-        FROM census
-        WHERE
-            ($min_downloads::INTEGER = 0 OR downloads >= $min_downloads)
-            AND is_created_in($since::TIMESTAMP, $until::TIMESTAMP, $cutoff::VARCHAR, created_at, at_cutoff)
-    )
-    GROUP BY paths
+WITH file_lists AS (
+    SELECT
+        array_to_string(files, chr(10)) AS paths,
+        CASE $weight::VARCHAR WHEN 'models' THEN 1 WHEN 'downloads' THEN downloads END AS n
+    FROM census
+    WHERE
+        ($min_downloads::INTEGER = 0 OR downloads >= $min_downloads)
+        AND is_created_in($since::TIMESTAMP, $until::TIMESTAMP, $cutoff::VARCHAR, created_at, at_cutoff)
 ),
 kinds AS (
     SELECT
@@ -54,11 +50,11 @@ kinds AS (
             END
         END AS pickle,
         CASE WHEN regexp_matches(paths, '(?i)[.]safetensors(\n|$)') THEN 1 ELSE 0 END AS safetensors,
-        n, models
+        n
     FROM file_lists
 ),
 tally AS (
-    SELECT pickle, safetensors, sum(n) AS n, sum(models) AS models
+    SELECT pickle, safetensors, sum(n) AS n, count(n) AS models
     FROM kinds
     GROUP BY pickle, safetensors
 ),

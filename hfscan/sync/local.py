@@ -42,7 +42,7 @@ FULL_CRAWL_INTERVAL = timedelta(days=7)
 
 DATABASE = "hfscan.duckdb"
 _FORMATS = ("md", "html", "json")
-_MEMORY_LIMIT = "600 MB"  # of DuckDB; without, it grows to 4 GB with 3 million models
+_MEMORY_LIMIT = "600 MB"  # of DuckDB; what needs more is spilled, from some 3 million models on
 
 
 @dataclass(frozen=True)
