@@ -246,6 +246,8 @@ class CrawlSequence:
                     self.outcome.errors.append(f"snapshot {self.newest}: complete is {complete}")
                 rows, base_rows = (
                     connection.execute(f"SELECT {COLUMNS} FROM models_in(?)", [snapshot]).fetchall()
+                    if snapshot
+                    else []
                     for snapshot in (self.newest, base)
                 )
                 if models != len(rows):
