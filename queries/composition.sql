@@ -32,10 +32,6 @@ based AS (
         )) AS base_authors
     FROM derived
 ),
-account_groups AS (
-    SELECT unnest(map_keys(groups)) AS account, unnest(map_values(groups)) AS account_group
-    FROM (SELECT from_json($account_groups::JSON, '"MAP(VARCHAR, VARCHAR)"') AS groups)
-),
 model_groups AS (
     SELECT
         CASE $by::VARCHAR
@@ -44,27 +40,43 @@ model_groups AS (
             WHEN 'model_card' THEN CASE
                 WHEN files IS NULL THEN '(unknown)' WHEN list_contains(files, 'README.md') THEN 'model card' ELSE '(none)'
             END
-            WHEN 'account_group' THEN coalesce(account_group, '(unknown)')
+            WHEN 'account_group' THEN author
             ELSE group_of($by, created_at, at_cutoff, author, pipeline_tag, library_name, model_type, tags, parameters, gated, unreadable)
-        END AS "group",
+        END AS value,
         weight_of($weight::VARCHAR, downloads, downloads_all_time, likes) AS n,
         CASE $per::VARCHAR WHEN 'year' THEN date_trunc('year', created_at) WHEN 'month' THEN date_trunc('month', created_at) END
             AS since,
         $per <> 'all' AND at_cutoff AS is_older
-    FROM based LEFT JOIN account_groups ON account = author
+    FROM based
     WHERE
         ($min_downloads::INTEGER = 0 OR downloads >= $min_downloads)
         AND is_created_in($since::TIMESTAMP, $until::TIMESTAMP, $cutoff::VARCHAR, created_at, at_cutoff)
 ),
+counted AS (
+    SELECT value, since, is_older, sum(n) AS n, count(n) AS models
+    FROM model_groups
+    GROUP BY value, since, is_older
+),
 tally AS (
     SELECT
-        "group", sum(n) AS n, count(n) AS models,
+        CASE $by
+            WHEN 'account_group' THEN coalesce((  -- for each account, not for each model with all its columns
+                SELECT any_value(account_group)
+                FROM (
+                    SELECT unnest(map_keys(groups)) AS account, unnest(map_values(groups)) AS account_group
+                    FROM (SELECT from_json($account_groups::JSON, '"MAP(VARCHAR, VARCHAR)"') AS groups)
+                )
+                WHERE account = value
+            ), '(unknown)')
+            ELSE value
+        END AS "group",
+        sum(n) AS n, sum(models) AS models,
         CASE $per
             WHEN 'all' THEN 'all'
             WHEN 'year' THEN CASE WHEN is_older THEN '(older)' ELSE coalesce(strftime(since, '%Y'), '(unknown)') END
             WHEN 'month' THEN CASE WHEN is_older THEN '(older)' ELSE coalesce(strftime(since, '%Y-%m'), '(unknown)') END
         END AS period
-    FROM model_groups
+    FROM counted
     GROUP BY "group", since, is_older
 ),
 ranked AS (
