@@ -35,7 +35,7 @@ class Staging:
     """The temporary view `staged`: the rows added, each with its number `row` and its file `part`.
 
     The macro `staged_parts(first, last)` has those of some files.
-    The folder `scratch` is for files that are deleted with it.
+    `queries`: how many have added rows. The folder `scratch` is for files that are deleted with it.
     """
 
     def __init__(self, store: Store, folder: Path, new_snapshot: NewSnapshot) -> None:
