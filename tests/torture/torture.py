@@ -114,7 +114,8 @@ def run(process: CrawlProcess, seed: int) -> Outcome:
 def _run_crawls(sequence: "CrawlSequence") -> None:
     plan = sequence.plan
     for workers in plan.workers:
-        sequence.population.start_crawl()
+        if not sequence.has_rival_to_resume:  # else the crawl continues pages from before
+            sequence.population.start_crawl()
         options = ("--workers", str(workers)) if workers else ()
         if not sequence.crawl(plan.kills, *options):
             return
