@@ -39,6 +39,11 @@ def staging_dir(db: Path) -> Path:
     return _sibling(db, ".staged")
 
 
+def blocks_file(db: Path) -> Path:
+    """Return the file of the blocks of `db` that a checkpoint can overwrite."""
+    return _sibling(db, ".blocks")
+
+
 def revision_dir(db: Path) -> Path:
     """Return the folder of the revision of a dataset that an import into `db` is reading."""
     return _sibling(db, ".revision")

@@ -13,12 +13,13 @@ import duckdb
 from hfscan._version import __version__
 from hfscan.errors import DB, DatabaseError
 from hfscan.frameworks import is_current, reclassify
-from hfscan.fs import NAME_DATABASE
+from hfscan.fs import NAME_DATABASE, translate_os_errors
 from hfscan.interrupt import register
-from hfscan.locks import hold_lock
-from hfscan.paths import follow_link
+from hfscan.locks import hold_lock, try_lock
+from hfscan.paths import blocks_file, follow_link
 from hfscan.sql import identifier, literal
 from hfscan.store.duckdb_errors import explain, is_full, is_locked, translate_errors
+from hfscan.store.metadata_blocks import MetadataBlocks, restore
 from hfscan.store.schema import SCHEMA_VERSION, SETTINGS, STORAGE_VERSION, Settings, create_database
 
 Result = TypeVar("Result")
@@ -46,7 +47,8 @@ class Store:
         self.path = path
         self._is_new = is_new
         self._memory_limit: str | None = None
-        self._lock = contextlib.ExitStack()
+        self._blocks: MetadataBlocks | None = None
+        self._resources = contextlib.ExitStack()  # released after the connection is closed
 
     @classmethod
     def open(cls, path: Path, *, write: bool = False) -> "Store":
@@ -62,9 +64,9 @@ class Store:
         """
         path = follow_link(path)
         _check_regular(path)
-        with contextlib.ExitStack() as lock:
+        with contextlib.ExitStack() as resources:
             if write:
-                lock.enter_context(hold_lock(path, NAME_DATABASE))
+                resources.enter_context(hold_lock(path, NAME_DATABASE))
             is_new = not path.exists()
             if is_new and not write:
                 raise DatabaseError(
@@ -76,9 +78,14 @@ class Store:
             if is_new:
                 create_database(path)
             _check_header(path)
+            _restore_blocks(path)
+            blocks = None
+            if write and os.name == "posix":  # DuckDB for Windows opens no file that others have
+                blocks = resources.enter_context(contextlib.closing(MetadataBlocks(path)))
             store = cls(_connect(path, write=write), path, is_new=is_new)
+            store._blocks = blocks
             store._prepare(write)
-            store._lock = lock.pop_all()
+            store._resources = resources.pop_all()
         return store
 
     def _prepare(self, write: bool) -> None:
@@ -155,6 +162,9 @@ class Store:
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
         """Commit all changes of a block, or none. Raises StorageError when the disk is full."""
+        if self._blocks is not None:
+            with translate_os_errors(self.path.parent):
+                self._blocks.save(self.connection)
         with translate_errors():
             self.execute("BEGIN")
             try:
@@ -263,12 +273,20 @@ class Store:
     def close(self) -> None:
         """Close the connection, and let other processes write."""
         self.connection.close()
-        self._lock.close()
+        self._resources.close()
 
     def _is_empty(self) -> bool:
         with contextlib.suppress(duckdb.Error):
             return self.fetch_one(_COUNT_ROWS) == (0,)
         return False
+
+
+def _restore_blocks(path: Path) -> None:
+    """Repair what a killed process left; not while another writes."""
+    if blocks_file(path).exists():
+        with try_lock(path) as is_alone, contextlib.suppress(OSError):  # in a read-only folder
+            if is_alone:
+                restore(path)
 
 
 def _connect(path: Path, *, write: bool) -> duckdb.DuckDBPyConnection:

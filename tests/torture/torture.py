@@ -28,7 +28,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import duckdb
+from hfscan.store import Store
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 from crawl_processes import CrawlProcess
@@ -235,8 +235,8 @@ class CrawlSequence:
 
     def _check_snapshots(self) -> None:
         """Compare the new snapshots with the population."""
-        with duckdb.connect(self.folder / "hfscan.duckdb", read_only=True) as connection:
-            snapshots = connection.execute(
+        with Store.open(self.folder / "hfscan.duckdb") as store:  # as a user reads after a kill
+            snapshots = store.execute(
                 "SELECT id, models, base, complete FROM snapshots WHERE id > ? ORDER BY id",
                 [self.newest],
             ).fetchall()
@@ -246,7 +246,7 @@ class CrawlSequence:
                 if complete is not (base is None):
                     self.outcome.errors.append(f"snapshot {self.newest}: complete is {complete}")
                 rows, base_rows = (
-                    connection.execute(f"SELECT {COLUMNS} FROM models_in(?)", [snapshot]).fetchall()
+                    store.execute(f"SELECT {COLUMNS} FROM models_in(?)", [snapshot]).fetchall()
                     if snapshot
                     else []
                     for snapshot in (self.newest, base)

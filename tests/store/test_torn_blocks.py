@@ -1,0 +1,78 @@
+"""A kill in the middle of a checkpoint's write loses nothing."""
+
+import shutil
+from datetime import timedelta
+
+import duckdb
+import filelock
+import pytest
+from dumps import DAY, ingest_models
+
+from hfscan.errors import DatabaseError
+from hfscan.paths import blocks_file, lock_file
+from hfscan.store import Store
+
+FIRST_BLOCK, BLOCK_SIZE = 12_288, 262_144
+COUNT = "SELECT count(*) FROM census"
+
+
+@pytest.fixture
+def interrupted(tmp_path):
+    """The files of a process that was killed in its second ingest, and those after that ingest."""
+    before, after = tmp_path / "before.duckdb", tmp_path / "after.duckdb"
+    ingest_models(after, [{"id": "a/one", "_id": "63" + "0" * 22}])
+
+    def copy_files(_snapshot):
+        shutil.copy(after, before)
+        shutil.copy(blocks_file(after), blocks_file(before))
+
+    models = [{"id": f"a/{n}", "_id": f"63{n:022x}"} for n in range(10)]
+    ingest_models(after, models, day=DAY + timedelta(1), before_commit=copy_files)
+    return before, after
+
+
+def tear(before, after, length):
+    """Let the first bytes of the first block be those after the checkpoint."""
+    data = bytearray(before.read_bytes())
+    new = after.read_bytes()[FIRST_BLOCK : FIRST_BLOCK + BLOCK_SIZE]
+    assert data[FIRST_BLOCK : FIRST_BLOCK + BLOCK_SIZE] != new
+    data[FIRST_BLOCK : FIRST_BLOCK + length] = new[:length]
+    before.write_bytes(data)
+
+
+@pytest.mark.parametrize("write", [False, True])
+@pytest.mark.parametrize("length", [4096, 131_072])
+def test_torn_block_is_restored(interrupted, length, write):
+    before, after = interrupted
+    tear(before, after, length)
+    with pytest.raises(duckdb.Error, match="Corrupt database file"):
+        duckdb.connect(before, read_only=True)
+    with Store.open(before, write=write) as store:
+        assert store.fetch_one(COUNT) == (1,)
+    with duckdb.connect(before, read_only=True) as connection:
+        assert connection.execute(COUNT).fetchone() == (1,)
+
+
+def test_copy_from_before_a_checkpoint_is_not_used(interrupted):
+    before, after = interrupted
+    shutil.copy(blocks_file(before), blocks_file(after))
+    with Store.open(after) as store:
+        assert store.fetch_one(COUNT) == (10,)
+
+
+def test_torn_block_is_reported_while_another_process_writes(interrupted):
+    before, after = interrupted
+    tear(before, after, 4096)
+    torn = before.read_bytes()
+    with (
+        filelock.FileLock(lock_file(before)),
+        pytest.raises(DatabaseError, match="cannot be read"),
+        Store.open(before),
+    ):
+        pass
+    assert before.read_bytes() == torn
+
+
+def test_no_copy_is_left(interrupted):
+    _, after = interrupted
+    assert not blocks_file(after).exists()
