@@ -42,7 +42,7 @@ FULL_CRAWL_INTERVAL = timedelta(days=7)
 
 DATABASE = "hfscan.duckdb"
 _FORMATS = ("md", "html", "json")
-_MEMORY_LIMIT = "600 MB"  # of DuckDB; what exceeds it is spilled
+_MEMORY_LIMIT = "400 MB"  # of DuckDB; what exceeds it is spilled
 
 
 @dataclass(frozen=True)
