@@ -27,6 +27,7 @@ old AS (
         CASE WHEN (SELECT yes FROM both_have_ids) THEN _id ELSE coalesce(moved_to, id) END AS model,
         CASE WHEN NOT (SELECT yes FROM both_have_ids) THEN created_at END AS created_at, downloads, downloads_all_time
     FROM models_in($earlier) LEFT JOIN known_renames($earlier, $later) USING (id)
+    WHERE $earlier <> $later  -- else nothing is compared
 ),
 new AS (
     SELECT
