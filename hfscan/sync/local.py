@@ -109,12 +109,12 @@ class LocalTarget:
                 state = self.read_state()
                 if state is not None and state.snapshot == run.latest.id:
                     return state, False
-                _check(run)
-                for stage in (_export, _report):
+                for stage in (_check, _export, _report):
                     store.run_limited(_MEMORY_LIMIT, partial(stage, run))
+                message = store.run_limited(_MEMORY_LIMIT, partial(_format_message, run))
                 new, observed_to = run.latest, f"{run.latest.observed_to:%FT%TZ}"
                 state = SnapshotState(
-                    new.id, new.kind, observed_to, new.models, _format_message(run),
+                    new.id, new.kind, observed_to, new.models, message,
                     exported=run.latest_crawl.id,
                 )  # fmt: skip
                 write_state(self.folder, state)
