@@ -8,6 +8,7 @@ file. So these blocks are copied to a file beside the database before each trans
 
 import os
 import struct
+import zlib
 from pathlib import Path
 
 import duckdb
@@ -16,6 +17,7 @@ from hfscan.fs import atomic_write
 from hfscan.paths import blocks_file
 
 _HEADERS = 3 * 4096  # bytes at the start of a database; a checkpoint changes them at its end
+_CHECKSUM = struct.Struct("<L")  # CRC-32, in front of everything else in the copy
 _PLACE = struct.Struct("<QQ")  # offset and size of a block, in front of its content
 _BLOCKS = """
     SELECT block_id, block_size FROM pragma_metadata_info(), pragma_database_size()
@@ -41,7 +43,8 @@ class MetadataBlocks:
             offset = _HEADERS + block * size
             content = self._read(offset, size)
             parts += [_PLACE.pack(offset, len(content)), content]
-        atomic_write(self._copy, b"".join(parts))
+        copy = b"".join(parts)
+        atomic_write(self._copy, _CHECKSUM.pack(zlib.crc32(copy)) + copy)
 
     def _read(self, offset: int, size: int) -> bytes:
         self._file.seek(offset)
@@ -57,10 +60,13 @@ class MetadataBlocks:
 def restore(path: Path) -> None:
     """Write the blocks of a database back that a killed process may have left unfinished.
 
-    Nothing is done where the process finished a checkpoint after it had copied them. The caller
-    holds the lock of the database. Raises OSError.
+    Nothing is done where the process finished a checkpoint after it had copied them, nor with a
+    damaged copy. The caller holds the lock of the database. Raises OSError.
     """
-    copy = blocks_file(path).read_bytes()
+    data = blocks_file(path).read_bytes()
+    checksum, copy = data[: _CHECKSUM.size], data[_CHECKSUM.size :]
+    if checksum != _CHECKSUM.pack(zlib.crc32(copy)):
+        return
     with path.open("r+b") as file:
         if file.read(_HEADERS) != copy[:_HEADERS]:
             return

@@ -60,6 +60,17 @@ def test_copy_from_before_a_checkpoint_is_not_used(interrupted):
         assert store.fetch_one(COUNT) == (10,)
 
 
+@pytest.mark.parametrize("length", [0, 3, 5_000, 20_000])
+def test_truncated_copy_is_not_used(interrupted, length):
+    before, after = interrupted
+    copy = blocks_file(before)
+    copy.write_bytes(copy.read_bytes()[:length])
+    shutil.copy(copy, blocks_file(after))
+    for database, models in ((before, 1), (after, 10)):
+        with Store.open(database) as store:
+            assert store.fetch_one(COUNT) == (models,)
+
+
 def test_torn_block_is_reported_while_another_process_writes(interrupted):
     before, after = interrupted
     tear(before, after, 4096)
