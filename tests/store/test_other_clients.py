@@ -104,7 +104,7 @@ def test_view_census_is_the_newest_snapshot(db):
         assert rows == file_rows
 
 
-def test_tables_and_columns_have_comments(tmp_path):
+def test_schema_has_comments(tmp_path):
     with Store.open(tmp_path / "h.duckdb", write=True) as store:
         execute = store.execute
         comments = dict(execute("SELECT table_name, comment FROM duckdb_tables()").fetchall())
@@ -126,6 +126,12 @@ def test_tables_and_columns_have_comments(tmp_path):
             execute("SELECT view_name, comment FROM duckdb_views() WHERE NOT internal").fetchall()
         )
         assert None not in views.values()
+        macros = execute(
+            "SELECT function_name, comment FROM duckdb_functions() "
+            "WHERE function_type IN ('macro', 'table_macro') AND NOT internal"
+        ).fetchall()
+        assert ("size_class", "The group of a model by its number of parameters.") in macros
+        assert not [name for name, comment in macros if not comment]
 
 
 def test_delete_frees_space(tmp_path):

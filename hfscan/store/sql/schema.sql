@@ -269,6 +269,7 @@ WHERE
     list_contains(names, name)
     OR (list_contains(names, 'all') AND kind IN ('framework', 'runtime') AND parent IS NULL);
 
+-- The frameworks that a model supports by a definition, of its masks; `transformers`: 4 or 5.
 CREATE MACRO IF NOT EXISTS mask_by_definition(definition, transformers, tag, weights, loadable_4, loadable_5, best) AS
 CASE definition WHEN 'tag' THEN tag WHEN 'weights' THEN weights WHEN 'best' THEN best
     WHEN 'loadable' THEN CASE transformers WHEN 4 THEN loadable_4 WHEN 5 THEN loadable_5 END END;
@@ -340,6 +341,7 @@ CASE weight WHEN 'models' THEN 1 WHEN 'downloads' THEN downloads
 CREATE MACRO IF NOT EXISTS is_small(numerator, denominator) AS
 denominator > 0 AND least(numerator, denominator) < 100;
 
+-- The group of a model by its number of parameters.
 CREATE MACRO IF NOT EXISTS size_class(parameters) AS
 CASE
     WHEN parameters IS NULL THEN '(unknown)'

@@ -331,7 +331,8 @@ WHERE id_before IS DISTINCT FROM id_after AND (
 
 -- The names and `_id`s of the models of `census` that are in the family of a model, itself included, with
 -- the names that are redirected to theirs.
-CREATE MACRO IF NOT EXISTS members_of_family(relative) AS (
+CREATE MACRO IF NOT EXISTS members_of_family(relative) AS
+(
     WITH derived AS MATERIALIZED (SELECT model, root, root_kind FROM derivatives() WHERE relative IS NOT NULL),
     family AS (
         SELECT coalesce(
