@@ -51,29 +51,10 @@ def hold_lock(target: Path, advice: str | Wording) -> Iterator[None]:
         _write_holder(path)
         yield
     finally:
-        _release(lock)
-
-
-@contextlib.contextmanager
-def try_lock(target: Path) -> Iterator[bool]:
-    """Acquire the lock of `hold_lock` if no other process holds it; yield whether it did."""
-    lock = filelock.FileLock(lock_file(target), is_singleton=True)
-    try:
-        lock.acquire(timeout=0)
-    except (filelock.Timeout, OSError):  # no file can be made in a read-only folder
-        yield False
-        return
-    try:
-        yield True
-    finally:
-        _release(lock)
-
-
-def _release(lock: filelock.BaseFileLock) -> None:
-    if lock.lock_counter == 1:
-        remove_lock(lock)
-    else:
-        lock.release()
+        if lock.lock_counter == 1:
+            remove_lock(lock)
+        else:
+            lock.release()
 
 
 def remove_lock(lock: filelock.BaseFileLock) -> None:

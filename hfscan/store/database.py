@@ -11,16 +11,17 @@ from typing import Any, TypeVar
 import duckdb
 
 from hfscan._version import __version__
-from hfscan.errors import DB, DatabaseError
+from hfscan.errors import DB, DatabaseError, StorageError
 from hfscan.frameworks import is_current, reclassify
-from hfscan.fs import NAME_DATABASE, translate_os_errors
+from hfscan.fs import NAME_DATABASE
 from hfscan.interrupt import register
-from hfscan.locks import hold_lock, try_lock
+from hfscan.locks import hold_lock
 from hfscan.paths import blocks_file, follow_link
 from hfscan.sql import identifier, literal
 from hfscan.store.duckdb_errors import explain, is_full, is_locked, translate_errors
-from hfscan.store.metadata_blocks import MetadataBlocks, restore
+from hfscan.store.metadata_blocks import MetadataBlocks, find_torn_block, protect, restore_block
 from hfscan.store.schema import SCHEMA_VERSION, SETTINGS, STORAGE_VERSION, Settings, create_database
+from hfscan.store.shared_file import open_shared
 
 Result = TypeVar("Result")
 Parameters = Sequence[object] | Mapping[str, object] | None
@@ -77,11 +78,11 @@ class Store:
                 )
             if is_new:
                 create_database(path)
-            _check_header(path)
+            _check_header(path, resources)
             _restore_blocks(path)
             blocks = None
-            if write and os.name == "posix":  # DuckDB for Windows opens no file that others have
-                blocks = resources.enter_context(contextlib.closing(MetadataBlocks(path)))
+            if write and os.name == "posix":
+                blocks = resources.enter_context(protect(path))
             store = cls(_connect(path, write=write), path, is_new=is_new)
             store._blocks = blocks
             store._prepare(write)
@@ -162,10 +163,8 @@ class Store:
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
         """Commit all changes of a block, or none. Raises StorageError when the disk is full."""
-        if self._blocks is not None:
-            with translate_os_errors(self.path.parent):
-                self._blocks.save(self.connection)
         with translate_errors():
+            self._save_blocks()
             self.execute("BEGIN")
             try:
                 yield
@@ -174,6 +173,10 @@ class Store:
                 with contextlib.suppress(duckdb.Error):  # a failed COMMIT has ended it already
                     self.execute("ROLLBACK")
                 raise
+
+    def _save_blocks(self) -> None:
+        if self._blocks is not None:
+            self._blocks.save(self.connection)
 
     def run_limited(self, limit: str, action: Callable[[], Result]) -> Result:
         """Run `action` with limited memory, and again without a limit if that is too little.
@@ -234,6 +237,7 @@ class Store:
         """
         part = self.path.with_name(self.path.name + ".compact")
         try:
+            self._save_blocks()
             self.execute("CHECKPOINT")
             before = self.path.stat().st_size
             name, total, free = self.fetch_one(
@@ -282,11 +286,23 @@ class Store:
 
 
 def _restore_blocks(path: Path) -> None:
-    """Repair what a killed process left; not while another writes."""
-    if blocks_file(path).exists():
-        with try_lock(path) as is_alone, contextlib.suppress(OSError):  # in a read-only folder
-            if is_alone:
-                restore(path)
+    """Repair a database that a killed process left unfinished.
+
+    Raises DatabaseError where the file cannot be written.
+    """
+    copy = blocks_file(path)
+    while copy.is_file() and (place := find_torn_block(path)) is not None:
+        try:
+            with hold_lock(path, NAME_DATABASE):
+                is_changed = restore_block(path, place)
+        except (OSError, StorageError) as error:
+            raise DatabaseError(
+                f"{path} was left unfinished by a process that was killed. To repair it, hfscan "
+                f"must write to it: make the file and its folder writable, or copy {path.name} "
+                f"and {copy.name} to another folder. Then run the same command again."
+            ) from error
+        if not is_changed:
+            return
 
 
 def _connect(path: Path, *, write: bool) -> duckdb.DuckDBPyConnection:
@@ -334,14 +350,17 @@ def _check_regular(path: Path) -> None:
         )
 
 
-def _check_header(path: Path) -> None:
+def _check_header(path: Path, resources: contextlib.ExitStack) -> None:
     """Raise DatabaseError unless the file begins as DuckDB's do.
 
     DuckDB would turn an empty file into a database, and look for an extension to read others.
     """
     try:
-        with path.open("rb") as file:
-            head = file.read(16)
+        if os.name == "posix":
+            head = os.pread(resources.enter_context(open_shared(path)).fileno(), 16, 0)
+        else:  # DuckDB for Windows opens no file that others have open
+            with path.open("rb") as file:
+                head = file.read(16)
     except OSError as error:
         raise DatabaseError(
             f"{path} cannot be read: {error.strerror}. Make it readable, or name another file "

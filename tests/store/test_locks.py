@@ -1,6 +1,7 @@
 """The second of two processes that use a database or folder waits and names the first."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -153,6 +154,20 @@ def test_reader_and_writer_name_each_other(tmp_path, mode):
     repeated = start_command(tmp_path, *command)
     assert repeated.communicate(timeout=300)[1] == ""
     assert repeated.returncode == 0
+
+
+@pytest.mark.skipif(os.name != "posix", reason="only POSIX locks end when a file is closed")
+def test_reader_that_opens_twice_keeps_its_lock(tmp_path):
+    write_dumps(tmp_path, 1)
+    path = tmp_path / "hfscan.duckdb"
+    with Store.open(path, write=True):
+        pass
+    with Store.open(path):
+        with Store.open(path):
+            pass
+        importer = start_command(tmp_path, "import", "0.json", "--observed-at", "2024-01-01")
+        _, err = importer.communicate(timeout=300)
+        assert "in use by another process" in err
 
 
 def test_link_leads_to_the_database(tmp_path):

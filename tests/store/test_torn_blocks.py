@@ -1,6 +1,10 @@
 """A kill in the middle of a checkpoint's write loses nothing."""
 
 import shutil
+import struct
+import threading
+import zlib
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import duckdb
@@ -71,17 +75,64 @@ def test_truncated_copy_is_not_used(interrupted, length):
             assert store.fetch_one(COUNT) == (models,)
 
 
-def test_torn_block_is_reported_while_another_process_writes(interrupted):
+def test_intact_block_is_not_replaced(interrupted):
+    before, _ = interrupted
+    data = bytearray(blocks_file(before).read_bytes()[4:])
+    data[-100_000:] = bytes(100_000)  # as of another database with the same headers
+    blocks_file(before).write_bytes(struct.pack("<L", zlib.crc32(data)) + data)
+    intact = before.read_bytes()
+    with Store.open(before) as store:
+        assert store.fetch_one(COUNT) == (1,)
+    assert before.read_bytes() == intact
+
+
+def test_reader_waits_for_the_process_that_restores(interrupted):
     before, after = interrupted
     tear(before, after, 4096)
-    torn = before.read_bytes()
-    with (
-        filelock.FileLock(lock_file(before)),
-        pytest.raises(DatabaseError, match="cannot be read"),
-        Store.open(before),
-    ):
-        pass
-    assert before.read_bytes() == torn
+    lock = filelock.FileLock(lock_file(before), thread_local=False)
+    lock.acquire()
+    with ThreadPoolExecutor() as pool:
+        threading.Timer(0.5, lock.release).start()
+        count = pool.submit(read_count, before)
+        assert count.result() == (1,)
+
+
+def read_count(path):
+    with Store.open(path) as store:
+        return store.fetch_one(COUNT)
+
+
+def test_reader_that_may_not_write_names_the_copy(interrupted):
+    before, after = interrupted
+    tear(before, after, 4096)
+    lock_file(before).mkdir()  # no lock can be had, as in a read-only folder
+    with pytest.raises(DatabaseError, match=r"copy before\.duckdb and before\.duckdb\.blocks"):
+        read_count(before)
+
+
+def test_block_that_is_read_later_is_restored(tmp_path):
+    path, killed = tmp_path / "h.duckdb", tmp_path / "killed.duckdb"
+    with Store.open(path, write=True) as store:
+        for number in range(400):
+            columns = ", ".join(f"{number} AS column_{column}" for column in range(20))
+            store.execute(f"CREATE TABLE further_{number} AS SELECT {columns}")
+    with Store.open(path, write=True) as store:
+        blocks = store.execute(
+            "SELECT block_id FROM pragma_metadata_info() WHERE free_blocks > 0"
+        ).fetchall()
+        with store.transaction():
+            shutil.copy(path, killed)
+            shutil.copy(blocks_file(path), blocks_file(killed))
+    intact = killed.read_bytes()
+    places = [FIRST_BLOCK + block * BLOCK_SIZE for (block,) in blocks]
+    assert len(places) > 1
+    for place in places:
+        data = bytearray(intact)
+        data[place + 8 : place + 100_000] = bytes(99_992)
+        killed.write_bytes(data)
+        with Store.open(killed) as store:
+            assert store.fetch_one("SELECT column_3 FROM further_399") == (399,)
+        assert killed.read_bytes() == intact
 
 
 def test_no_copy_is_left(interrupted):
