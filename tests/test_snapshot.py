@@ -124,6 +124,20 @@ def test_suspicious_drop_is_not_published(take_snapshot, population, tmp_path, s
         assert len(list_snapshots(store)) == 2
 
 
+def test_drop_is_refused_until_it_is_accepted(take_snapshot, population, skip_reports):
+    skip_reports()
+    take_snapshot()
+    for key in list(population.ids)[:20]:
+        population.delete(key)
+    for day in (1, 2):  # a full crawl, then an update of it
+        with pytest.raises(SuspiciousDropError, match="200 -> 180"):
+            take_snapshot(full=day == 1, now=utc_now(days=day))
+    state, _ = take_snapshot(allow_drop=True, now=utc_now(days=3))
+    assert state.message.startswith("data: +0 ~0 -20")
+    state, _ = take_snapshot(now=utc_now(days=4))
+    assert state.message.startswith("data: +0 ~0 -0")
+
+
 def test_command_prints_the_message(hub, tmp_path, skip_reports):
     skip_reports()
     command = ["snapshot", "--target", str(tmp_path / "s"), "--endpoint", hub.url]

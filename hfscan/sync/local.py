@@ -97,16 +97,16 @@ class LocalTarget:
     def add_snapshot(self, options: SyncOptions) -> tuple[SnapshotState, bool]:
         """Add today's snapshot (UTC) if it is missing; return the state and whether it is new.
 
-        Raises SuspiciousDropError if the snapshot is much smaller than the previous one; it then
-        stays in the database, and nothing else changes. Also raises what a crawl raises.
+        Raises SuspiciousDropError if the snapshot is much smaller than the last published one; it
+        then stays in the database, and nothing else changes. Also raises what a crawl raises.
         """
         with translate_os_errors(self.folder, "choose another --target"):
             self.folder.mkdir(parents=True, exist_ok=True)
         with self._hold_lock():
             _crawl(self.database, options)
             with Store.open(self.database) as store:
-                run = _Run(self, options, store, _list_snapshots(store, options))
                 state = self.read_state()
+                run = _Run(self, options, store, _list_snapshots(store, options), state)
                 if state is not None and state.snapshot == run.latest.id:
                     return state, False
                 for stage in (_check, _export, _report):
@@ -148,12 +148,16 @@ class LocalTarget:
 
 @dataclass
 class _Run:
-    """What the stages of one run share. `snapshots`: those of the entire Hub, oldest first."""
+    """What the stages of one run share. `snapshots`: those of the entire Hub, oldest first.
+
+    `state`: that of the folder before.
+    """
 
     target: LocalTarget
     options: SyncOptions
     store: Store
     snapshots: list[Snapshot]
+    state: SnapshotState | None
 
     @property
     def latest(self) -> Snapshot:
@@ -161,7 +165,12 @@ class _Run:
 
     @property
     def previous(self) -> Snapshot | None:
-        return self.snapshots[-2] if len(self.snapshots) > 1 else None
+        """The last published snapshot; without a state, the last but one."""
+        earlier = self.snapshots[:-1]
+        if self.state is not None:  # those after it were refused
+            published = self.state.snapshot
+            earlier = [known for known in earlier if known.id == published] or earlier
+        return earlier[-1] if earlier else None
 
     @property
     def latest_crawl(self) -> Snapshot:
@@ -212,7 +221,7 @@ def _check(run: _Run) -> None:
 
 def _export(run: _Run) -> None:
     """Write the export of the latest full crawl, if it is new, and the history."""
-    folder, state = run.target.folder, run.target.read_state()
+    folder, state = run.target.folder, run.state
     if state is None or state.exported != run.latest_crawl.id:
         exported = export.export(run.store, folder / "export", snapshot=run.latest_crawl)
         export.write_card(exported, repo=run.target.repo)
