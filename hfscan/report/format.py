@@ -217,14 +217,15 @@ def class_label(name: str, framework: str | None, frameworks: Mapping[str, str])
     """Return the label of a class of models: "PyTorch only", "both", "neither"."""
     title = frameworks.get(framework or "", framework)
     others = [frameworks[other] for other in frameworks if other != framework]
+    available = f"{title} (alone or with {others[0] if len(others) == 1 else 'others'})"
     shared, none = "more than one", "none of them"
     if len(frameworks) == 1:
-        none = f"not {next(iter(frameworks.values()))}"
+        available, none = f"{title}", f"not {next(iter(frameworks.values()))}"
     elif len(frameworks) == 2:
         shared, none = "both", "neither"
     return {
         "exclusive": f"{title} only",
-        "available": f"{title} (alone or with {others[0] if len(others) == 1 else 'others'})",
+        "available": available,
         "shared": shared,
         "none": none,
     }[name]

@@ -31,6 +31,7 @@ OTHER_ONLY = "another framework only"
 """Label of the frameworks that only some rows of a table compare."""
 
 _NUMBER = re.compile(r"[<>+-]?\d|-?$")
+_FEW = 100  # models, as is_small() of store/sql/schema.sql
 
 _CUTOFFS = {
     "excluded": ("Without models older than 2 March 2022", "Without older models"),
@@ -353,8 +354,13 @@ def _figure_table(figures: Sequence[Figure], cutoff: str | None, names: Mapping[
 
 
 def group_table(figures: Iterable[Figure], by: Grouping, names: Mapping[str, str]) -> Table:
-    """Return a row for each group, with the figures of exclusive and shared models."""
-    visible = visible_figures(figures, by)
+    """Return a row for each group, with the figures of exclusive and shared models.
+
+    Of one framework that is compared with no other, those of models with and without it.
+    """
+    visible = []
+    for figure in visible_figures(figures, by):
+        visible += [_with_framework(figure), figure] if is_single(figure) else [figure]
     columns = list(dict.fromkeys(figure_label(figure, names) for figure in visible))
     groups: dict[tuple[str, str], dict[str, Figure]] = {}
     for figure in visible:
@@ -375,6 +381,18 @@ def group_table(figures: Iterable[Figure], by: Grouping, names: Mapping[str, str
     )
     headings = (_GROUPINGS.get(by, by.capitalize()), *columns, "Total", "Coverage")
     return Table(headings, rows)
+
+
+def _with_framework(figure: Figure) -> Figure:
+    """Return the figure of the models that a figure of models without a framework leaves."""
+    numerator = figure.denominator - figure.numerator
+    return replace(
+        figure,
+        name="available",
+        framework=figure.frameworks[0],
+        numerator=numerator,
+        small=figure.denominator > 0 and numerator < _FEW,
+    )
 
 
 def result_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Table:

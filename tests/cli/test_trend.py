@@ -83,6 +83,17 @@ def test_trend_without_dates_names_snapshots_that_have_them(run_command):
         run_command("trend", "--snapshot", "1")
 
 
+def test_trend_of_one_framework_shows_its_share(run_command):
+    run_command.import_day(
+        "2024-01-01", *(make_keras_model(f"ann/k{n}") for n in range(3)),
+        make_keras_model("ann/both", tags=["tf", "pytorch"]),
+    )  # fmt: skip
+    table = run_command("trend", "--frameworks", "pytorch", "--definition", "tag")
+    assert "Year of creation PyTorch not PyTorch Total Coverage" in " ".join(table.split())
+    row = next(line.split(")", 1)[1] for line in table.splitlines() if line.startswith("2023"))
+    assert " ".join(row.split()) == "1 (25.0 % *) 3 (75.0 % *) 4 100.0 %"
+
+
 EXPLAINED = {
     (): (
         "of the models created in the year that support PyTorch or TensorFlow (Total). Coverage "
