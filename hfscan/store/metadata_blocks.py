@@ -16,15 +16,16 @@ from pathlib import Path
 from typing import BinaryIO
 
 import duckdb
+import msgspec
 
-from hfscan.fs import atomic_write
+from hfscan.fs import atomic_write, sync
 from hfscan.paths import blocks_file
 from hfscan.store.schema import SETTINGS
 from hfscan.store.shared_file import open_shared
 
 _HEADERS = 3 * 4096  # bytes at the start of a database; a checkpoint changes them at its end
 _CHECKSUM = struct.Struct("<L")  # CRC-32, in front of everything else in the copy
-_PLACE = struct.Struct("<QQ")  # offset and size of a block, in front of its content
+_Content = tuple[bytes, dict[int, bytes]]  # of the copy: the headers, and place (byte) -> block
 _BLOCKS = """
     SELECT block_id, block_size FROM pragma_metadata_info(), pragma_database_size()
     WHERE pragma_metadata_info.free_blocks > 0 AND database_name = current_database()
@@ -55,12 +56,13 @@ class MetadataBlocks:
 
     def save(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Copy the blocks that the next checkpoint can overwrite, if the disk has room."""
-        parts = [os.pread(self._file.fileno(), _HEADERS, 0)]
+        file = self._file.fileno()
+        blocks = {}
         for block, size in connection.execute(_BLOCKS).fetchall():
-            offset = _HEADERS + block * size
-            content = os.pread(self._file.fileno(), size, offset)
-            parts += [_PLACE.pack(offset, len(content)), content]
-        copy = b"".join(parts)
+            place = _HEADERS + block * size
+            blocks[place] = os.pread(file, size, place)
+        content: _Content = os.pread(file, _HEADERS, 0), blocks
+        copy = msgspec.msgpack.encode(content)
         with contextlib.suppress(OSError):  # a full disk must not prevent that models are deleted
             atomic_write(blocks_file(self._path), _CHECKSUM.pack(zlib.crc32(copy)) + copy)
 
@@ -87,19 +89,14 @@ def restore_block(path: Path, place: int) -> bool:
     checksum, copy = data[: _CHECKSUM.size], data[_CHECKSUM.size :]
     if checksum != _CHECKSUM.pack(zlib.crc32(copy)):
         return False
+    headers, blocks = msgspec.msgpack.decode(copy, type=_Content)
     with path.open("r+b") as file:
-        if file.read(_HEADERS) != copy[:_HEADERS]:
+        if place not in blocks or file.read(_HEADERS) != headers:
             return False
-        position = _HEADERS
-        while position < len(copy):
-            offset, size = _PLACE.unpack_from(copy, position)
-            content = copy[position + _PLACE.size :][:size]
-            position += _PLACE.size + size
-            file.seek(offset)
-            if offset == place and file.read(size) != content:
-                file.seek(offset)
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-                return True
-    return False
+        file.seek(place)
+        if file.read(len(blocks[place])) == blocks[place]:
+            return False
+        file.seek(place)
+        file.write(blocks[place])
+        sync(file)
+    return True
