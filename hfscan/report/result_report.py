@@ -13,7 +13,7 @@ from hfscan.report.format import DEFINITION_LABELS, format_time, name_days
 from hfscan.report.model import CustomText, QueryRef, Report, ReportRequest, Row, Section
 from hfscan.report.sentences import format_totals
 from hfscan.report.shares import explain_shares
-from hfscan.report.tables import is_measured, measure_label, visible_figures
+from hfscan.report.tables import measure_label, measured_rows, visible_figures
 from hfscan.report.titles import find_title
 from hfscan.scope import DEFAULT_FRAMEWORKS
 from hfscan.store import Snapshot, list_snapshots
@@ -213,9 +213,8 @@ def measure_sections(
         given = {"definition": definition, "frameworks": list(titles)}
         own = tuple(
             {**row, "label": measure_label(row, titles)}
-            for row in rows
+            for row in measured_rows(rows, titles)
             if (row["measure"], row["definition"]) == (measure, definition)
-            and is_measured(row, titles)
         )
         parameters = {key: given[key] for key in given.keys() & query.defaults.keys()}
         yield Section(

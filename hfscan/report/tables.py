@@ -238,10 +238,9 @@ def measure_tables(rows: Iterable[Row], compared: Mapping[str, str]) -> dict[str
     `compared`: framework -> title.
     """
     tables: dict[str, dict[str, list[Row]]] = {}
-    for row in sorted(rows, key=lambda row: str(row["observed_at"])):
-        if is_measured(row, compared):
-            label = _snapshot_label(row)
-            tables.setdefault(row["measure"], {}).setdefault(label, []).append(row)
+    for row in sorted(measured_rows(rows, compared), key=lambda row: str(row["observed_at"])):
+        label = _snapshot_label(row)
+        tables.setdefault(row["measure"], {}).setdefault(label, []).append(row)
     result = {}
     for measure, groups in tables.items():
         cells = [
@@ -274,14 +273,31 @@ def total_cells(groups: Mapping[str, Iterable[Row]]) -> Iterable[tuple[str, str,
             yield f"Coverage{name}", label, format_percent(found[place][1])
 
 
-def is_measured(row: Row, compared: Mapping[str, str]) -> bool:
-    """Return whether tables and charts have the class of a row of `compare_snapshots`.
+def measured_rows(rows: Iterable[Row], compared: Mapping[str, str]) -> Iterable[Row]:
+    """Yield the rows of `compare_snapshots` that tables and charts have.
 
-    Of one framework that is compared with no other, they have the models without it.
+    Of one framework that is compared with no other, these are the models with and without it.
     """
-    if row["measure"] != "exclusivity":
-        return True
-    return row["class"] in (("none",) if len(compared) == 1 else ("exclusive", "shared"))
+    is_one = len(compared) == 1
+    for row in rows:
+        if row["measure"] != "exclusivity" or (not is_one and row["class"] != "none"):
+            yield row
+        elif is_one and row["class"] == "none":
+            yield _complement_row(row, next(iter(compared)))
+            yield row
+
+
+def _complement_row(row: Row, framework: str) -> Row:
+    """Return the row of the models that a row of models without a framework leaves."""
+    numerator, denominator = row["denominator"] - row["numerator"], row["denominator"]
+    return {
+        **row,
+        "class": "available",
+        "framework": framework,
+        "numerator": numerator,
+        "share": numerator / denominator if denominator else None,
+        "small": denominator > 0 and numerator < _FEW,
+    }
 
 
 def measure_label(row: Row, compared: Mapping[str, str]) -> str:
@@ -360,7 +376,7 @@ def group_table(figures: Iterable[Figure], by: Grouping, names: Mapping[str, str
     """
     visible = []
     for figure in visible_figures(figures, by):
-        visible += [_with_framework(figure), figure] if is_single(figure) else [figure]
+        visible += [_complement_figure(figure), figure] if is_single(figure) else [figure]
     columns = list(dict.fromkeys(figure_label(figure, names) for figure in visible))
     groups: dict[tuple[str, str], dict[str, Figure]] = {}
     for figure in visible:
@@ -383,7 +399,7 @@ def group_table(figures: Iterable[Figure], by: Grouping, names: Mapping[str, str
     return Table(headings, rows)
 
 
-def _with_framework(figure: Figure) -> Figure:
+def _complement_figure(figure: Figure) -> Figure:
     """Return the figure of the models that a figure of models without a framework leaves."""
     numerator = figure.denominator - figure.numerator
     return replace(

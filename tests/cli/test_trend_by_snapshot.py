@@ -30,11 +30,12 @@ def test_shares_by_snapshot_are_in_order_of_time(run_command):
     assert len(list(csv.reader(io.StringIO(run_command(*arguments, "csv"))))) == len(rows) + 1
 
 
-def test_trend_by_snapshot_of_one_framework_shows_models_without_it(run_command):
-    run_command.import_day("2024-01-01", BERT, make_keras_model("ann/k"))
+def test_trend_by_snapshot_of_one_framework_shows_models_with_and_without_it(run_command):
+    run_command.import_day("2024-01-01", BERT, *(make_keras_model(f"ann/k{n}") for n in range(3)))
     table = run_command("trend", "--by-snapshot", "--frameworks", "pytorch", "--format", "md")
     assert "PyTorch only" not in table
-    assert "\n| not PyTorch | 50.0 % \\* | 50.0 % \\* |\n| Total | 2 | 2 |\n" in table
+    assert "\n| PyTorch | 25.0 % \\* | 25.0 % \\* |\n| not PyTorch | 75.0 % \\* |" in table
+    assert "\n| Total | 4 | 4 |\n" in table
 
 
 def test_trend_by_snapshot_marks_flagged_days(run_command):
