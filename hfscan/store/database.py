@@ -68,6 +68,7 @@ class Store:
         with contextlib.ExitStack() as resources:
             if write:
                 resources.enter_context(hold_lock(path, NAME_DATABASE))
+                _remove(_compacted_file(path))  # of a process that was killed
             is_new = not path.exists()
             if is_new and not write:
                 raise DatabaseError(
@@ -235,7 +236,7 @@ class Store:
         Return the sizes (bytes) before and after, None where too little is free. Raises
         StorageError where the disk has no room for the smaller file beside the other.
         """
-        part = self.path.with_name(self.path.name + ".compact")
+        part = _compacted_file(self.path)
         try:
             self._save_blocks()
             self.execute("CHECKPOINT")
@@ -283,6 +284,10 @@ class Store:
         with contextlib.suppress(duckdb.Error):
             return self.fetch_one(_COUNT_ROWS) == (0,)
         return False
+
+
+def _compacted_file(path: Path) -> Path:
+    return path.with_name(path.name + ".compact")
 
 
 def _restore_blocks(path: Path) -> None:

@@ -124,3 +124,18 @@ def test_a_folder_that_is_not_there(tmp_path):
     with pytest.raises(StorageError, match=r"such is not there\. Make the folder"):
         Store.open(tmp_path / "no" / "such" / "h.duckdb", write=True)
     assert not list(tmp_path.iterdir())
+
+
+def test_what_a_killed_delete_leaves_is_removed(tmp_path):
+    """It was killed while it wrote the smaller file."""
+    path = tmp_path / "h.duckdb"
+    with Store.open(path, write=True):
+        pass
+    left = [tmp_path / f"h.duckdb.compact{suffix}" for suffix in ("", ".wal")]
+    for file in left:
+        file.write_bytes(b"unfinished")
+    with Store.open(path):
+        assert all(map(Path.exists, left))  # reading changes nothing
+    with Store.open(path, write=True) as store:
+        assert not any(map(Path.exists, left))
+        assert list_snapshots(store) == []
