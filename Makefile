@@ -53,11 +53,11 @@ test: $(PARITY)/ready
 	$(parity-tests) $(PARITY)/bin/python -m pytest "$(TESTS)"
 else ifneq ($(PATHS),)
 test: $(VENV)/ready
-	$(pinned-base) $(BIN)/python -m pytest "$(TESTS)"
+	$(base-tests) $(BIN)/python -m pytest "$(TESTS)"
 else
 # a word: tests outside tests/parity that match, or else those in tests/parity
 test: $(VENV)/ready
-	@code=0; $(pinned-base) $(BIN)/python -m pytest --ignore tests/parity -k "$(TESTS)" || code=$$?; \
+	@code=0; $(base-tests) $(BIN)/python -m pytest --ignore tests/parity -k "$(TESTS)" || code=$$?; \
 	if [ $$code -eq 5 ] && [ -e $(PARITY)/ready ]; then \
 		$(parity-tests) $(PARITY)/bin/python -m pytest tests/parity -k "$(TESTS)"; \
 	elif [ $$code -eq 5 ]; then \
@@ -67,7 +67,7 @@ test: $(VENV)/ready
 endif
 
 test-base: lint  ## run the tests that need no framework
-	$(pinned-base) TZ=$(EAST) $(BIN)/python -m pytest $(WORKERS) --durations=30 $(cover-base)
+	$(base-tests) TZ=$(EAST) $(BIN)/python -m pytest $(WORKERS) --durations=30 $(cover-base)
 
 test-backends: $(PARITY)/ready $(BACKENDS)/all-ready  ## test parity with all backends, also those that `make test` leaves out
 	$(parity-tests) $(PARITY)/bin/python -m pytest $(WORKERS) tests/parity
@@ -108,8 +108,10 @@ as-uri = $(shell $(PYTHON) -c 'import pathlib, sys; print(pathlib.Path(sys.argv[
 pinned = $(if $(CONSTRAINTS),PIP_CONSTRAINT=$(call as-uri,$(1)) PIP_BUILD_CONSTRAINT=$(call as-uri,$(1)))
 pinned-base = $(call pinned,$(CONSTRAINTS)/base.txt)
 pinned-parity = $(call pinned,$(CONSTRAINTS)/parity.txt)
-# an empty PYTHONDONTWRITEBYTECODE lets the first start of a backend compile its modules for the others
-parity-tests = $(pinned-parity) PYTHONDONTWRITEBYTECODE= HFSCAN_TEST_BACKENDS=$(BACKENDS)
+# an empty PYTHONDONTWRITEBYTECODE lets the first process compile modules for the others
+compiled = PYTHONDONTWRITEBYTECODE=
+base-tests = $(pinned-base) $(compiled)
+parity-tests = $(pinned-parity) $(compiled) HFSCAN_TEST_BACKENDS=$(BACKENDS)
 pins-of = $(if $(CONSTRAINTS),$(CONSTRAINTS)/$(1).txt)
 
 PYTHONS ?= python3.11 python3.12 python3.13

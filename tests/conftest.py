@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -32,6 +33,8 @@ _SLOWEST_FILES = [
     ).split()
 ]
 
+# a shell ignores SIGINT in what it starts in the background; tests send it to hfscan
+signal.signal(signal.SIGINT, signal.default_int_handler)
 # hfscan of this checkout, without settings of the user, in this process and those that tests start
 for _name in [*os.environ]:
     if _name.startswith(("HF_", "HFSCAN_")) and not _name.startswith("HFSCAN_TEST_"):
