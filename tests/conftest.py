@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import sys
 import tempfile
@@ -91,34 +92,50 @@ def recorded_dumps(shared_data: Path) -> dict[int, tuple[Path, datetime]]:
 
 
 @pytest.fixture(scope="session")
+def make_folder(
+    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Callable[[str, Callable[[Path], None]], Path]:
+    """Return a function that fills a folder once for all workers of xdist: name, who fills it."""
+    base = tmp_path_factory.getbasetemp()
+    if hasattr(request.config, "workerinput"):
+        base = base.parent
+
+    def make(name: str, fill: Callable[[Path], None]) -> Path:
+        folder, unfinished = base / name, base / f"{name}.part"
+        with FileLock(base / f"{name}.lock"):
+            if not folder.exists():
+                shutil.rmtree(unfinished, ignore_errors=True)
+                unfinished.mkdir()
+                fill(unfinished)
+                unfinished.rename(folder)
+        return folder
+
+    return make
+
+
+@pytest.fixture(scope="session")
 def recorded_db(
     recorded_dumps: dict[int, tuple[Path, datetime]],
     shared_data: Path,
-    tmp_path_factory: pytest.TempPathFactory,
-    request: pytest.FixtureRequest,
+    make_folder: Callable[[str, Callable[[Path], None]], Path],
 ) -> Path:
-    """A read-only database of the recorded dumps, created once for all workers of xdist.
+    """A read-only database of the recorded dumps.
 
     `recorded.json` beside it has the result of each ingest.
     """
-    folder = tmp_path_factory.getbasetemp()
-    if hasattr(request.config, "workerinput"):
-        folder = folder.parent
-    path, unfinished = folder / "recorded.duckdb", folder / "recorded.part"
-    with FileLock(folder / "recorded.lock"):
-        if not path.exists():
-            unfinished.unlink(missing_ok=True)
-            results = []
-            with Store.open(unfinished, write=True) as store:
-                for file, day in recorded_dumps.values():
-                    # the third has a part of the models: ids that start with some letters
-                    scope = Scope(limit=8_650) if "detail" in file.name else Scope()
-                    result = ingest(store, file, day=day, origin=file.name, scope=scope)
-                    results.append(asdict(result))
-                import_dates(store, shared_data / "hub-2022-10-created.parquet")
-            path.with_suffix(".json").write_text(json.dumps(results, default=str))
-            unfinished.rename(path)
-    return path
+
+    def fill(folder: Path) -> None:
+        results = []
+        with Store.open(folder / "recorded.duckdb", write=True) as store:
+            for file, day in recorded_dumps.values():
+                # the third has a part of the models: ids that start with some letters
+                scope = Scope(limit=8_650) if "detail" in file.name else Scope()
+                result = ingest(store, file, day=day, origin=file.name, scope=scope)
+                results.append(asdict(result))
+            import_dates(store, shared_data / "hub-2022-10-created.parquet")
+        (folder / "recorded.json").write_text(json.dumps(results, default=str))
+
+    return make_folder("recorded", fill) / "recorded.duckdb"
 
 
 @pytest.fixture

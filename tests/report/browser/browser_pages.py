@@ -1,7 +1,5 @@
 """The pages for the tests in a browser, some of models with unusual names; opens and draws them."""
 
-import shutil
-from contextlib import contextmanager
 from itertools import product
 
 import parity_runs
@@ -58,9 +56,8 @@ PARITY_RUNS = {
 """Page of `hfscan parity` -> the results of its cases."""
 
 
-@contextmanager
 def build_hostile_reports(path):
-    """Yield reports of hostile models, crawled from a fake Hub into a database."""
+    """Return reports of hostile models, crawled from a fake Hub into a database."""
     models = [
         {
             "_id": f"63ffff{number:018x}",
@@ -80,7 +77,7 @@ def build_hostile_reports(path):
         earlier_report, later_report = (
             build(view, ReportRequest(year), name="compare") for year in (2022, 2023)
         )
-        yield {
+        return {
             "hostile": build(view, ReportRequest(2022)),
             "hostile-all": build(view, ReportRequest(None)),
             "hostile-compare": compare(earlier_report, later_report, view),
@@ -88,9 +85,8 @@ def build_hostile_reports(path):
         }
 
 
-@contextmanager
 def build_odd_report(path):
-    """Yield a report by library of models whose libraries have unusual names."""
+    """Return a report by library of models whose libraries have unusual names."""
     models = [
         {
             "_id": f"63ffff{number:018x}",
@@ -104,22 +100,28 @@ def build_odd_report(path):
     with FakeHub(Population.from_rows(models), quota=None) as hub:
         crawl(Scope(), endpoint=hub.url, token=None, db=path, resume=False)
     with Store.open(path) as store:
-        yield build(
+        return build(
             SnapshotView.choose(store, None), ReportRequest(2022, by="library", top=len(ODD_NAMES))
         )
 
 
-def create_database(path):
-    """Create a database of synthetic models, and of results of parity with hostile text."""
+def build_year_report(store):
+    return build(SnapshotView.choose(store, None), ReportRequest(2022))
+
+
+def write_pages(folder):
+    """Write all pages, those of reports also as JSON, and the database of most, `h.duckdb`.
+
+    It has synthetic models, and results of parity with hostile text.
+    """
     case = parity_runs.make_case(HOSTILE, "tensorflow", "outputs differ", error=0.25)
-    return parity_runs.create_database(path, POPULATION, case)
-
-
-def write_pages(folder, database, pages):
-    """Write these reports, and those of a database, as HTML and JSON, and the pages of COMMANDS."""
+    database = parity_runs.create_database(folder / "h.duckdb", POPULATION, case)
+    pages = build_hostile_reports(folder / "hostile.duckdb")
+    pages["odd"] = build_odd_report(folder / "odd.duckdb")
     with Store.open(database) as store:
         pages |= {name: build_database_report(store, name) for name in ("claims", "parity")}
         view = SnapshotView.choose(store, None)
+        pages["year"] = build_year_report(store)
         pages["overview"] = build(view, ReportRequest(None))
         pages["ecosystem"] = build(view, ReportRequest(None), name="ecosystem")
         earlier_report, later_report = (
@@ -133,9 +135,8 @@ def write_pages(folder, database, pages):
         for format_ in ("html", "json"):
             with (folder / f"{name}.{format_}").open("w", encoding="utf-8") as file:
                 FORMATS[format_](report, file)
-    copy = shutil.copy(database, folder / "h.duckdb")  # `query` locks the settings of an open one
     for name, arguments in COMMANDS.items():
-        command = [*arguments, "--db", str(copy), "--out", str(folder / f"{name}.html")]
+        command = [*arguments, "--db", str(database), "--out", str(folder / f"{name}.html")]
         result = CliRunner().invoke(cli, command, catch_exceptions=False)
         assert result.exit_code == 0, result.stderr
 

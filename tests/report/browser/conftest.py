@@ -7,16 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from hfscan.figures import SnapshotView
-from hfscan.report import ReportRequest, build
 from hfscan.store import Store
 
 sys.path.insert(0, str(Path(__file__).parent))
 from browser_pages import (
     FLAGS,
-    build_hostile_reports,
-    build_odd_report,
-    create_database,
+    build_year_report,
     draw_all,
     open_page,
     write_pages,
@@ -39,33 +35,15 @@ def browser():
 
 
 @pytest.fixture(scope="session")
-def hostile_reports(tmp_path_factory):
-    with build_hostile_reports(tmp_path_factory.mktemp("census") / "h.duckdb") as reports:
-        yield reports
+def files(make_folder):
+    """The folder of all pages, and of `h.duckdb`, the database of most."""
+    return make_folder("pages", write_pages)
 
 
-@pytest.fixture(scope="session")
-def odd_report(tmp_path_factory):
-    with build_odd_report(tmp_path_factory.mktemp("census") / "h.duckdb") as report:
-        yield report
-
-
-@pytest.fixture(scope="session")
-def database(tmp_path_factory):
-    return create_database(tmp_path_factory.mktemp("census") / "h.duckdb")
-
-
-@pytest.fixture(scope="session")
-def year_report(database):
-    with Store.open(database) as store:
-        yield build(SnapshotView.choose(store, None), ReportRequest(2022))
-
-
-@pytest.fixture(scope="session")
-def files(hostile_reports, odd_report, year_report, database, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("pages")
-    write_pages(folder, database, hostile_reports | {"odd": odd_report, "year": year_report})
-    return folder
+@pytest.fixture
+def year_report(files):
+    with Store.open(files / "h.duckdb") as store:
+        return build_year_report(store)
 
 
 @pytest.fixture
