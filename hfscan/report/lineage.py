@@ -13,7 +13,7 @@ from hfscan.report.drawing import Chart, read_page_file
 from hfscan.report.format import format_date
 from hfscan.report.model import Row
 from hfscan.report.writers.html import list_marks, render_page
-from hfscan.report.writers.terminal import open_console
+from hfscan.report.writers.terminal import open_console, print_text
 from hfscan.store import Snapshot
 from hfscan.text import encode_json, format_count, sanitize
 
@@ -123,10 +123,15 @@ class LineageTree:
 
     @property
     def legend(self) -> str:
-        """What the question mark and the downloads stand for; empty where there are none."""
+        """What the question mark, several bases and downloads stand for; empty without these."""
         parts = []
         if any(row["relation"] != row["inferred_relation"] for row in self.rows):
             parts.append("A relation with ? is not declared, but inferred from tags.")
+        if any(len(row["parents"] or ()) > 1 for row in self.rows):
+            parts.append(
+                "A model of several bases descends from each of them; `hfscan query "
+                "lineage_families` counts it only with the first."
+            )
         if any(row["downloads"] is not None for row in self.rows):
             parts.append("Downloads are those of the 30 days before the snapshot.")
         return " ".join(parts)
@@ -192,7 +197,7 @@ def _format_hidden(node: Node) -> str:
 def write_terminal(tree: LineageTree, out: TextIO) -> None:
     """Write the tree with guides, in the width of the terminal."""
     console = open_console(out)
-    console.print(Text(sanitize(tree.summary)))
+    print_text(console, tree.summary)
     console.print()
     node, arrow = tree.root, ""
     while node.row["direction"] == "up":
@@ -201,7 +206,7 @@ def write_terminal(tree: LineageTree, out: TextIO) -> None:
     console.print(_to_rich(tree, node, RichTree(_label(tree, node, arrow), guide_style="dim")))
     if tree.legend:
         console.print()
-        console.print(Text(tree.legend, "dim"))
+        print_text(console, tree.legend, "dim")
 
 
 def _label(tree: LineageTree, node: Node, arrow: str = "") -> Text:

@@ -52,6 +52,16 @@ def read_lines(out):
     return [line.rstrip() for line in out.splitlines()]
 
 
+def test_text_fits_the_terminal(run_lineage, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "60")
+    summary, _, legend = run_lineage("b/merge").split("\n\n")
+    lines = (summary + "\n" + legend).splitlines()
+    assert max(map(len, lines)) <= 60
+    assert lines == read_lines(summary + "\n" + legend)
+    assert "only with the first" in " ".join(legend.split())
+    assert "only with the first" not in run_lineage("a/base", "--down", 1)
+
+
 def test_tree_has_bases_above_and_derivatives_below(run_lineage):
     lines = read_lines(run_lineage("a/chat", "--top", 2))
     assert " ".join(lines[:1]) == (
@@ -66,7 +76,8 @@ def test_tree_has_bases_above_and_derivatives_below(run_lineage):
         "│   └── b/merge-gguf  quantized · 5,000 downloads · PyTorch + GGUF · mit",
         "└── … and 8 more",
         "",
-        "Downloads are those of the 30 days before the snapshot.",
+        "A model of several bases descends from each of them; `hfscan query lineage_families` "
+        "counts it only with the first. Downloads are those of the 30 days before the snapshot.",
     ]
 
 
