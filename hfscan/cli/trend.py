@@ -234,7 +234,7 @@ def _compare_snapshots(
     from hfscan.figures.trend import list_measures
     from hfscan.report.result_report import measure_sections
     from hfscan.report.shares import explain_shares
-    from hfscan.report.tables import measure_tables
+    from hfscan.report.snapshot_tables import measure_tables
 
     measures = list_measures(options.weight, formats=formats)
     rows = list(compare_snapshots(view, measures, **vars(options), as_of=as_of))
@@ -263,7 +263,7 @@ def _tabulate_adoption(rows: Sequence[Mapping[str, Any]], view: SnapshotView) ->
     from hfscan.figures import format_period
     from hfscan.report import format_percent
     from hfscan.report.format import add_uncertainty
-    from hfscan.report.tables import narrow_pivot_table, total_cells
+    from hfscan.report.snapshot_tables import narrow_pivot_table, total_cells
 
     titles = taxonomy().titles
     groups: dict[str, list[Mapping[str, Any]]] = {}

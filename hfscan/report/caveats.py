@@ -24,9 +24,15 @@ INTERVALS = {
 }
 """Column of a query -> the column with its 95 % interval in a sample."""
 
+_FEW = 100  # models
 _MOST_PARTIAL = 3  # snapshots with a note each
 
 _BOUNDS = ("share_min", "share_max")  # of models whose date of creation is unknown
+
+
+def is_small(numerator: float, denominator: float) -> bool:
+    """Return whether a few models more or less would change a share much, as the schema does."""
+    return denominator > 0 and min(numerator, denominator) < _FEW
 
 
 def mark_small(text: str, row: Mapping[str, Any], column: str) -> str:

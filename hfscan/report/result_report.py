@@ -13,7 +13,8 @@ from hfscan.report.format import DEFINITION_LABELS, format_time, name_days
 from hfscan.report.model import CustomText, QueryRef, Report, ReportRequest, Row, Section
 from hfscan.report.sentences import format_totals
 from hfscan.report.shares import explain_shares
-from hfscan.report.tables import measure_label, measured_rows, visible_figures
+from hfscan.report.snapshot_tables import measure_label, measured_rows
+from hfscan.report.tables import visible_figures
 from hfscan.report.titles import find_title
 from hfscan.scope import DEFAULT_FRAMEWORKS
 from hfscan.store import Snapshot, list_snapshots

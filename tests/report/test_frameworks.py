@@ -13,7 +13,7 @@ from hfscan.figures import FigureRequest, SnapshotView, compare_snapshots, compu
 from hfscan.figures.trend import Measure, Per
 from hfscan.frameworks import taxonomy
 from hfscan.report import FORMATS, ReportRequest, build, compare, group_table
-from hfscan.report.tables import measure_tables
+from hfscan.report.snapshot_tables import measure_tables
 from hfscan.report.writers import csv_
 from hfscan.store import Store
 
