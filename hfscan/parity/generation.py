@@ -54,19 +54,20 @@ def compare_tokens(run: Run, base: Run, result: Result, rounding: float) -> str 
 
 
 def find_greedy_mismatch(
-    tokens: Sequence[int], logits: np.ndarray, config: Mapping[str, Any], limit: float
+    generated: Mapping[str, Any], logits: np.ndarray, limit: float
 ) -> int | None:
     """Return the first position where a pass over the text ranks another token highest.
 
-    `logits`: [1, length, vocabulary] of prompt and tokens together, computed without a cache.
+    `generated`: the backend's reply. `logits`: [1, length, vocabulary] of prompt and tokens
+    together, computed without a cache.
     """
+    tokens = generated["tokens"]
     scores = logits[0, -len(tokens) - 1 : -1].astype(np.float64)
     if len(scores) != len(tokens) or not np.isfinite(scores).all():
         return None
     rounding = 2 * limit * float(np.abs(scores).max())  # each of the two may move
-    ends = config.get("eos_token_id")
-    for end in ends if isinstance(ends, list) else [ends]:
-        if isinstance(end, int) and 0 <= end < scores.shape[1]:
+    for end in generated["ends"]:
+        if 0 <= end < scores.shape[1]:
             scores[:, end] = -np.inf  # suppressed by the backends
     for position, (row, token) in enumerate(zip(scores, tokens, strict=True)):
         if not 0 <= token < len(row) or row.max() - row[token] > rounding:

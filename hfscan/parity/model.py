@@ -1,6 +1,6 @@
 """Open the models of one checkpoint in backends and run them."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -79,7 +79,7 @@ class ModelRunner:
                 except BackendError as error:
                     run.generation_error = summary_line(error)
                 else:
-                    self._check_cache(case, result, run, run.generated["tokens"])
+                    self._check_cache(case, result, run, run.generated)
             peaks = process.call("peak")
             self._run_other_variants(case, result, run)
         result.peak_rss_mb, result.peak_gpu_mb = peaks["peak_rss_mb"], peaks["peak_gpu_mb"]
@@ -199,23 +199,26 @@ class ModelRunner:
         if self.checkpoint.pooling and states is not None and states.shape[:2] == mask.shape:
             outputs[EMBEDDING] = self.checkpoint.pooling.embed(states, mask)
 
-    def _check_cache(self, case: Case, result: Result, run: Run, tokens: Sequence[int]) -> None:
+    def _check_cache(
+        self, case: Case, result: Result, run: Run, generated: Mapping[str, Any]
+    ) -> None:
         """Run the generated text in a single pass; generate without a cache if that disagrees."""
         prompt = self.inputs.prompt
         if prompt is None or prompt.keys() - {"input_ids", "attention_mask"}:
             return
         if self.inputs.decoder_mask is not None or not _is_eager(case):
             return
-        ids = np.concatenate([prompt["input_ids"], np.array([tokens], dtype=np.int64)], axis=1)
+        tokens = np.array([generated["tokens"]], dtype=np.int64)
+        ids = np.concatenate([prompt["input_ids"], tokens], axis=1)
         text = {name: ids if name == "input_ids" else np.ones_like(ids) for name in prompt}
         folder = self.pool.new_folder(f"text-{self.pool.process_for(case).name}")
         files = save_arrays(folder, text)
         logits = self._forward(case, result.device, files).outputs.get("logits")
         if logits is None or logits.ndim != ids.ndim + 1:
             return
-        config = case.weights.config
-        limit = find_tolerance(result.dtype, result.device, str(config.get("model_type")))
-        run.greedy_mismatch = find_greedy_mismatch(tokens, logits, config, limit)
+        model_type = str(case.weights.config.get("model_type"))
+        limit = find_tolerance(result.dtype, result.device, model_type)
+        run.greedy_mismatch = find_greedy_mismatch(generated, logits, limit)
         if run.greedy_mismatch is not None:
             prompt_files, count = self.prompt_files, self.inputs.new_tokens
             with suppress(BackendError):  # not every backend can generate without one

@@ -85,7 +85,11 @@ _FIELDS: dict[str, dict[str, Any]] = {
         "replaced_activations": NotRequired[list[str]],
         "notes": NotRequired[list[str]],
     },
-    "generate": {"tokens": list[_Token], "top2": list[tuple[float | None, float | None]]},
+    "generate": {
+        "tokens": list[_Token],
+        "top2": list[tuple[float | None, float | None]],
+        "ends": list[int],
+    },
     "peak": {"peak_rss_mb": _NotNegative | None, "peak_gpu_mb": _NotNegative | None},
     "time": {"milliseconds": _Positive, "cpu_milliseconds": _NotNegative, "loss": float | None},
     "read": {"tensors": GenericAlias(list, _object("tensor", _TENSOR))},

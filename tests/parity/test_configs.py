@@ -75,17 +75,39 @@ config = transformers.MistralConfig(
 )
 transformers.MistralForCausalLM(config).save_pretrained(sys.argv[1])
 """
+SAVE_GEMMA_4 = """
+import sys, torch, transformers
+torch.manual_seed(1)
+text = transformers.Gemma4TextConfig(
+    vocab_size=128, vocab_size_per_layer_input=128, hidden_size=32, intermediate_size=64,
+    num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2, num_kv_shared_layers=0,
+    layer_types=["sliding_attention", "full_attention"], sliding_window=8,
+    max_position_embeddings=64, hidden_size_per_layer_input=16, initializer_range=0.2,
+)
+config = transformers.Gemma4Config(text_config=text, vision_config=None, audio_config=None)
+transformers.Gemma4ForConditionalGeneration(config).save_pretrained(sys.argv[1])
+"""
 
 
-def test_weights_of_version_5_open_in_tensorflow(runner, tmp_path):
+@pytest.fixture
+def save_with_version_5(runner, tmp_path):
+    """Return a function that runs a script which saves a model with transformers 5."""
+
+    def save(script):
+        process = runner.pool.process("pytorch")
+        process.start()
+        if not process.info["versions"]["transformers"].startswith("5."):
+            pytest.skip("PyTorch runs with transformers 4 here")
+        command = [process.interpreter.path, "-c", script, tmp_path / "saved"]
+        subprocess.run(command, check=True, capture_output=True)
+        return tmp_path / "saved"
+
+    return save
+
+
+def test_weights_of_version_5_open_in_tensorflow(runner, save_with_version_5):
     """Also a RoPE base that the TensorFlow classes read under another name."""
-    process = runner.pool.process("pytorch")
-    process.start()
-    if not process.info["versions"]["transformers"].startswith("5."):
-        pytest.skip("PyTorch runs with transformers 4 here")
-    folder = tmp_path / "mistral"
-    command = [process.interpreter.path, "-c", SAVE_MISTRAL, folder]
-    subprocess.run(command, check=True, capture_output=True)
+    folder = save_with_version_5(SAVE_MISTRAL)
     config = json.loads((folder / "config.json").read_text())
     assert config["rope_parameters"]["rope_theta"] == THETA
     assert config["transformers_version"].startswith("5.")
@@ -94,6 +116,17 @@ def test_weights_of_version_5_open_in_tensorflow(runner, tmp_path):
         result = results["model.safetensors", backend, method]
         assert result.verdict == "agree", result.reason
     assert result.generated_equal
+
+
+def test_composite_config_with_entries_per_layer(save_with_version_5, check_with_settings):
+    """Its layers differ in `head_dim`, and its part for text names the tokens that end a text."""
+    folder = save_with_version_5(SAVE_GEMMA_4)
+    text = json.loads((folder / "config.json").read_text())["text_config"]
+    assert text["per_layer_config"]["1"].keys() == {"head_dim"}
+    for result in check_with_settings(folder, backends=("pytorch", "torch-export")):
+        assert (result.verdict, result.notes) == ("agree", []), result.reason
+        assert result.unread_config_keys == []
+        assert result.generation["tokens"] > 0
 
 
 def test_entry_that_a_config_keeps_under_another_name_is_read(make_tiny_model, check_with_settings):

@@ -11,6 +11,7 @@ from transformers import PretrainedConfig
 
 ROPE_KEYS = {"rope_theta", "rope_scaling", "partial_rotary_factor"}
 """Entries that transformers 5 moves into `rope_parameters`."""
+_ABSENT = object()
 
 
 def unread_keys(folder, cls, config):
@@ -32,7 +33,7 @@ def _unread_entries(config, entries, source, place=""):
     is_version_5 = hasattr(default, "rope_parameters")
     unread = []
     for key, value in entries.items():
-        current = getattr(config, key, None)
+        current = _read(config, key)
         if isinstance(value, dict) and isinstance(current, PretrainedConfig):
             unread += _unread_entries(current, value, source, f"{place}{key}.")
             continue
@@ -42,7 +43,7 @@ def _unread_entries(config, entries, source, place=""):
             unread += [f"{place}{key}.{name}" for name in sorted(ROPE_KEYS & value.keys())]
         if key in accepted or hasattr(base, key) or (key in ROPE_KEYS and is_version_5):
             continue
-        if hasattr(default, key):  # derived from another entry, which decides
+        if _read(default, key, _ABSENT) is not _ABSENT:  # derived from another entry, which decides
             is_read = _plain(current) == _plain(value) or _takes_keyword(cls, key)
         else:
             name = re.escape(key)
@@ -51,6 +52,14 @@ def _unread_entries(config, entries, source, place=""):
         if not is_read:
             unread.append(place + key)
     return unread
+
+
+def _read(config, key, default=None):
+    """Return an attribute of a config, also one that layers override: transformers 5 refuses it."""
+    try:
+        return getattr(config, key, default)
+    except RuntimeError:
+        return vars(config).get(key, default)
 
 
 def _takes_keyword(cls, key):

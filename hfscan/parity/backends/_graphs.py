@@ -17,6 +17,7 @@ from _transformers import (
     neutral_generation_config,
     open_reply,
     run_reply,
+    special_token,
     two_best,
 )
 
@@ -121,7 +122,7 @@ def graph_ops(variants, export, load, to_numpy, wait=lambda: None):
     def generate(inputs, new_tokens):
         """Generate greedily without a cache: run the entire text for each token, at one length."""
         given, model = load_arrays(inputs), state["model"]
-        ends = end_tokens(model.config.eos_token_id)
+        ends = end_tokens(special_token(model.config, "eos_token_id"))
         if model.config.is_encoder_decoder:
             grown = "decoder_input_ids"
             start = [neutral_generation_config(model).decoder_start_token_id]
@@ -141,7 +142,7 @@ def graph_ops(variants, export, load, to_numpy, wait=lambda: None):
             scores[ends] = -np.inf
             steps.append(two_best(scores))
             tokens.append(int(scores.argmax()))
-        return {"tokens": tokens[first:], "top2": steps}
+        return {"tokens": tokens[first:], "top2": steps, "ends": ends}
 
     @op
     def time_(inputs, variant, train):

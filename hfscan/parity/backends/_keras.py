@@ -154,4 +154,4 @@ def keras_ops(state, forget_model, on_device, numpy, wait):
             model.compile(sampler=Suppressing(ends))
             output = model.generate(padded, stop_token_ids=None)
         tokens = keras.ops.convert_to_numpy(output["token_ids"])[0, first:].tolist()
-        return {"tokens": tokens, "top2": []}  # no scores
+        return {"tokens": tokens, "top2": [], "ends": ends}  # no scores

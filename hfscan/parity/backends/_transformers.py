@@ -115,15 +115,22 @@ def end_tokens(ends):
     return ends if isinstance(ends, list) else [] if ends is None else [ends]
 
 
+def special_token(config, name):
+    """Return a special token of a config; composite ones name it in the part that generates."""
+    for part in (config, config.get_text_config(decoder=True)):
+        if (token := getattr(part, name, None)) is not None:
+            return token
+    return None
+
+
 def neutral_generation_config(model):
     """Return a generation config with the model's special tokens only, so that no processor acts.
 
     Checkpoints carry penalties, suppressed, forced and sampled tokens, and not every backend and
     load method reads them.
     """
-    config, tokens = model.config, {}
-    for name in ("bos_token_id", "eos_token_id", "pad_token_id", "decoder_start_token_id"):
-        tokens[name] = getattr(config, name, None)
+    names = ("bos_token_id", "eos_token_id", "pad_token_id", "decoder_start_token_id")
+    tokens = {name: special_token(model.config, name) for name in names}
     if tokens["decoder_start_token_id"] is None:
         tokens["decoder_start_token_id"] = model.generation_config.decoder_start_token_id
     if tokens["pad_token_id"] is None:
@@ -132,22 +139,27 @@ def neutral_generation_config(model):
 
 
 def generate_greedily(model, given, new_tokens, to_numpy, *, scored=True, **options):
-    """Return the tokens after the first row's prompt; if `scored`, the two best scores of each."""
+    """Return the tokens after the first row's prompt; if `scored`, the two best scores of each.
+
+    `ends`: the suppressed tokens.
+    """
     if scored:
         options |= {"output_scores": True, "return_dict_in_generate": True}
     model.generation_config = neutral_generation_config(model)
+    ends = end_tokens(model.generation_config.eos_token_id)
     output = model.generate(
         **given,
         do_sample=False,
         num_beams=1,
         max_new_tokens=new_tokens,
-        suppress_tokens=end_tokens(model.config.eos_token_id) or None,
+        suppress_tokens=ends or None,
         **options,
     )
     tokens = to_numpy(output.sequences)[0].tolist()
     scores = getattr(output, "scores", None) or ()
     start = 1 if model.config.is_encoder_decoder else given["input_ids"].shape[1]
-    return {"tokens": tokens[start:], "top2": [two_best(to_numpy(row)[0]) for row in scores]}
+    top2 = [two_best(to_numpy(row)[0]) for row in scores]
+    return {"tokens": tokens[start:], "top2": top2, "ends": ends}
 
 
 def two_best(scores):
