@@ -93,6 +93,7 @@ def command(
     from hfscan.report.caveats import explain_small
     from hfscan.report.provenance import describe_snapshot
     from hfscan.report.result_report import new_result_report
+    from hfscan.report.tables import visible_figures
     from hfscan.report.trend_notes import describe_no_rows, describe_trend, explain_trend
 
     if formats and weight != "models":
@@ -135,7 +136,9 @@ def command(
         write_text(
             lambda out: _write_tables(target.format, tables, out), target.format, target.path
         )
-        limits += filter(None, [explain_small((), rows)])
+        figures = [one for part in sections for one in visible_figures(part.figures, part.by)]
+        shown = [row for part in sections for row in part.rows]
+        limits += filter(None, [explain_small(figures, shown)])
     for text in limits:
         note(text)
 

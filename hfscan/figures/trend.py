@@ -33,7 +33,7 @@ SERIES_BREAKS = (
         datetime(2023, 1, 1),
         ("tag",),
         "BREAK IN SERIES: since 2023, most new models have safetensors files, and the Hub gives "
-        "few of these a framework tag. Shares by Hub tags describe fewer models each year.",
+        "few of these a framework tag. Tags name a framework for fewer models each year.",
     ),
     SeriesBreak(
         datetime(2024, 9, 1),

@@ -89,11 +89,10 @@ def _focus(
     """Return the form that shows differences, and its rows.
 
     Where one class holds almost all, the rows of that class: as dots, over time as a line, and in a
-    comparison of groups as changes.
+    comparison of groups as changes. Of one framework, the rows of the models with it.
     """
     if kind == "change" and any(row.get("group") for row in rows):
-        leading = max(rows, key=lambda row: row["numerator"] or 0)["framework"]
-        return kind, [row for row in rows if row["framework"] == leading]
+        return kind, _keep_leading(rows)
     if kind == "series":
         return kind, _keep_largest(channels, rows)
     if section.query == "breakdown" or kind == "columns":
@@ -108,8 +107,12 @@ def _focus(
     largest = max(rows, key=lambda row: row["numerator"])
     if largest["share"] < _LOPSIDED:
         return kind, rows
-    rows = [row for row in rows if row["framework"] == largest["framework"]]
-    return ("course" if section.by in ("month", "year") else "dots"), rows
+    return ("course" if section.by in ("month", "year") else "dots"), _keep_leading(rows)
+
+
+def _keep_leading(rows: list[Row]) -> list[Row]:
+    leading = max(rows, key=lambda row: (row["name"] == "available", row["numerator"] or 0))
+    return [row for row in rows if row["framework"] == leading["framework"]]
 
 
 def _split_undated(

@@ -22,7 +22,7 @@ from hfscan.figures import (
 from hfscan.frameworks import DEFAULT_DEFINITION, DEFINITIONS, Definition
 from hfscan.report.caveats import explain_estimates, explain_flags, explain_small
 from hfscan.report.dependence import explain_dependence, explain_dependent_breakdown
-from hfscan.report.format import describe_counted, name_days
+from hfscan.report.format import describe_counted, is_single, name_days
 from hfscan.report.model import QueryRef, ReportRequest, Section
 from hfscan.report.section_rows import run_section
 from hfscan.report.sentences import UNITS, format_coverage, format_totals
@@ -66,6 +66,7 @@ def name_counted(
         "counted_of": "downloads of the " * (counted == "downloads"),
         "unit": UNITS[request.weight],
         "Weight": request.weight.capitalize(),
+        "those": those,
         "Those": f"{those[0].upper()}{those[1:]}",
     }
 
@@ -149,7 +150,8 @@ class SectionBuilder:
             spec, values, rows, by=by, figures=figures, parameters=parameters, queries=queries,
             days=days,
         )  # fmt: skip
-        visible = figures if by is None else visible_figures(figures, by)
+        are_all_shown = by is None and not all(map(is_single, figures))
+        visible = figures if are_all_shown else visible_figures(figures, by)
         frameworks = self._titles
         dependence = explain_dependence(visible, frameworks)
         if query.name == "breakdown":

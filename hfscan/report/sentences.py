@@ -132,9 +132,9 @@ def _format_conditions(report: Report) -> str:
         return ""
     definition = _format_definition(report)
     if report.compared_with:
-        frameworks = any_framework(list(report.frameworks.values()))
+        counted = describe_counted(list(report.frameworks.values()), report.definition)
         return (
-            f" Total: {UNITS[report.request.weight]} that support {frameworks}. "
+            f" Total: {UNITS[report.request.weight]} {counted}. "
             f"{definition} Not counted: models deleted before the snapshot."
             f"{_format_dependence(report)}{_format_estimate(report)}"
         )

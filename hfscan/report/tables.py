@@ -118,19 +118,33 @@ def section_tables(section: Section, report: Report) -> list[Table]:
 def visible_figures(figures: Iterable[Figure], by: Grouping | None) -> list[Figure]:
     """Return the figures of exclusive and shared models, in the order of tables and charts.
 
-    Of one framework that is compared with no other, those of models without it. Groups come by
-    size, with "(other)" last and without those that support no framework compared; periods stay in
-    order.
+    Of one framework that is compared with no other, those of models with and without it. Groups
+    come by size, with "(other)" last and without those that support no framework compared; periods
+    stay in order.
     """
-    visible = [
-        figure
-        for figure in figures
-        if figure.name in (("none",) if is_single(figure) else ("exclusive", "shared"))
-    ]
+    visible = []
+    for figure in figures:
+        if not is_single(figure) and figure.name in ("exclusive", "shared"):
+            visible.append(figure)
+        elif is_single(figure) and figure.name == "none":
+            visible += [_complement_figure(figure), figure]
     if by in (None, "month", "year"):
         return visible
     nonempty = (figure for figure in visible if figure.denominator)
     return sorted(nonempty, key=lambda figure: (figure.group == "(other)", -figure.denominator))
+
+
+def _complement_figure(figure: Figure) -> Figure:
+    """Return the figure of the models that a figure of models without a framework leaves."""
+    numerator, without = figure.denominator - figure.numerator, figure.share_without_largest
+    return replace(
+        figure,
+        name="available",
+        framework=figure.frameworks[0],
+        numerator=numerator,
+        small=is_small(numerator, figure.denominator),
+        share_without_largest=None if without is None else 1 - without,
+    )
 
 
 def row_label(section: Section, figure: Figure, report: Report) -> str:
@@ -252,31 +266,21 @@ def _format_sum(figures: list[Figure]) -> str:
 
 def _figure_table(figures: Sequence[Figure], cutoff: str | None, names: Mapping[str, str]) -> Table:
     rows = []
-    for figure in figures:
-        if figure.cutoff != cutoff or (
-            is_single(figure) and figure.name in ("exclusive", "shared")
-        ):
+    for figure in visible_figures(figures, None) if is_single(figures[0]) else figures:
+        if figure.cutoff != cutoff:
             continue
         label, numerator = figure_label(figure, names), format_number(figure.numerator)
-        total, share = format_number(figure.denominator), format_share(figure)
-        if figure.name == "none":  # the other rows are of the models that support one
+        if figure.name == "none" and not is_single(figure):  # of more models than the others
             known = "" if figure.coverage == 1 else f" with {KNOWN_EVIDENCE[figure.definition]}"
             label += f" (of all {figure.weight}{known})"
-        elif is_single(figure):
-            total = share = ""
-        rows.append((label, numerator, total, share))
+        rows.append((label, numerator, format_number(figure.denominator), format_share(figure)))
     headings = ("", figures[0].weight.capitalize(), "Total", "Share")
     return Table(headings, tuple(rows), _CUTOFFS[cutoff][0] if cutoff else None)
 
 
 def group_table(figures: Iterable[Figure], by: Grouping, names: Mapping[str, str]) -> Table:
-    """Return a row for each group, with the figures of exclusive and shared models.
-
-    Of one framework that is compared with no other, those of models with and without it.
-    """
-    visible = []
-    for figure in visible_figures(figures, by):
-        visible += [_complement_figure(figure), figure] if is_single(figure) else [figure]
+    """Return a row for each group, with its visible figures; see `visible_figures`."""
+    visible = visible_figures(figures, by)
     columns = list(dict.fromkeys(figure_label(figure, names) for figure in visible))
     groups: dict[tuple[str, str], dict[str, Figure]] = {}
     for figure in visible:
@@ -297,18 +301,6 @@ def group_table(figures: Iterable[Figure], by: Grouping, names: Mapping[str, str
     )
     headings = (_GROUPINGS.get(by, by.capitalize()), *columns, "Total", "Coverage")
     return Table(headings, rows)
-
-
-def _complement_figure(figure: Figure) -> Figure:
-    """Return the figure of the models that a figure of models without a framework leaves."""
-    numerator = figure.denominator - figure.numerator
-    return replace(
-        figure,
-        name="available",
-        framework=figure.frameworks[0],
-        numerator=numerator,
-        small=is_small(numerator, figure.denominator),
-    )
 
 
 def result_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Table:

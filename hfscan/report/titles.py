@@ -94,9 +94,10 @@ def _describe_figures(section: Section, report: Report) -> str | None:
         if figure.cutoff in (None, "excluded") and figure.denominator
     ]
     figures = [figure for figure in shown if figure.frameworks == report.request.frameworks]
-    if not figures or len(report.frameworks) == 1:
+    if not figures:
         return None
-    leading = max(figures, key=lambda figure: figure.numerator)
+    # of one framework, the models with it
+    leading = max(figures, key=lambda figure: (figure.name == "available", figure.numerator))
     label = figure_label(leading, report.frameworks)
     same = [figure for figure in figures if figure_label(figure, report.frameworks) == label]
     if section.vary_by == "weight":
@@ -297,7 +298,7 @@ def _describe_comparison(section: Section, report: Report) -> str | None:
     rows = [row for row in section.rows if row["points"] is not None]
     if not rows:
         return None
-    leading = max(rows, key=lambda row: row["numerator"])
+    leading = max(rows, key=lambda row: (row["name"] == "available", row["numerator"]))
     label = class_label(leading["name"], leading["framework"], report.frameworks)
     parts = ("share", "compared_share", "points")
     if leading.get("group") is None:

@@ -1,7 +1,9 @@
 """The DuckDB file: open it, query it, close it."""
 
 import contextlib
+import glob
 import os
+import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
@@ -16,7 +18,7 @@ from hfscan.frameworks import is_current, reclassify
 from hfscan.fs import NAME_DATABASE
 from hfscan.interrupt import register
 from hfscan.locks import hold_lock
-from hfscan.paths import blocks_file, follow_link
+from hfscan.paths import blocks_file, follow_link, staging_dir
 from hfscan.sql import identifier, literal
 from hfscan.store.duckdb_errors import explain, is_full, is_locked, translate_errors
 from hfscan.store.metadata_blocks import MetadataBlocks, find_torn_block, protect, restore_block
@@ -68,7 +70,7 @@ class Store:
         with contextlib.ExitStack() as resources:
             if write:
                 resources.enter_context(hold_lock(path, NAME_DATABASE))
-                _remove(_compacted_file(path))  # of a process that was killed
+                _remove_leftovers(path)
             is_new = not path.exists()
             if is_new and not write:
                 raise DatabaseError(
@@ -284,6 +286,14 @@ class Store:
         with contextlib.suppress(duckdb.Error):
             return self.fetch_one(_COUNT_ROWS) == (0,)
         return False
+
+
+def _remove_leftovers(path: Path) -> None:
+    """Remove what killed processes left beside a database that no other process writes."""
+    _remove(_compacted_file(path))
+    shutil.rmtree(staging_dir(path), ignore_errors=True)
+    for file in path.parent.glob(f"{glob.escape(blocks_file(path).name)}.*.part"):
+        _remove(file)
 
 
 def _compacted_file(path: Path) -> Path:

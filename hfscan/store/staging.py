@@ -62,7 +62,6 @@ class Staging:
         Dates of models after `latest` are not credible.
         """
         folder = staging_dir(store.path)
-        shutil.rmtree(folder, ignore_errors=True)  # left by a killed process
         try:
             folder.mkdir()
         except OSError as error:

@@ -193,3 +193,30 @@ def test_trend_in_a_file_has_title_snapshot_notes_and_totals(
     assert "BREAK IN SERIES" in text or "--formats" in arguments
     assert "Total" in text
     assert "* Small counts" in text
+
+
+def test_chart_of_one_framework_has_its_share(run_command, tmp_path):
+    """Almost all models lack JAX: its share is drawn, and the title names it."""
+    run_command.import_day(
+        "2024-01-01",
+        *(make_keras_model(f"ann/k{n}") for n in range(9)),
+        make_keras_model("ann/flax", tags=["jax"]),
+    )
+    run_command("trend", "--frameworks", "jax", "--definition", "tag", "--out", tmp_path / "c.svg")
+    text = " ".join(re.findall(r">([^<>]+)</text>", (tmp_path / "c.svg").read_text("utf-8")))
+    assert "JAX: 10.0 % in 2023" in text
+    assert "90" not in text
+
+
+def test_comparison_of_years_of_one_framework_has_its_share(run_command):
+    tags = [("2022", "tf")] * 3 + [("2022", "pytorch"), ("2023", "tf"), ("2023", "pytorch")]
+    models = [
+        make_keras_model(f"ann/{number}", tags=[tag], createdAt=f"{year}-06-01")
+        for number, (year, tag) in enumerate(tags)
+    ]
+    run_command.import_day("2023-12-31", *models)
+    options = ("--year", 2022, "--compare-year", 2023, "--definition", "tag", "--format", "md")
+    text = run_command("report", "--frameworks", "pytorch", *options)
+    assert "PyTorch from 25.0 % \\* of 4 to 50.0 % \\* of 2 (+25.0 points)" in text
+    assert "Total: models with known tags." in text
+    assert "support PyTorch" not in text.split("## By the Hub")[0]

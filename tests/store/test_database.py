@@ -126,12 +126,14 @@ def test_a_folder_that_is_not_there(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_what_a_killed_delete_leaves_is_removed(tmp_path):
-    """It was killed while it wrote the smaller file."""
+def test_what_killed_writers_leave_is_removed(tmp_path):
+    """Killed while it wrote a smaller file, stored rows to insert, or copied blocks."""
     path = tmp_path / "h.duckdb"
     with Store.open(path, write=True):
         pass
-    left = [tmp_path / f"h.duckdb.compact{suffix}" for suffix in ("", ".wal")]
+    names = ("compact", "compact.wal", "staged/000001.parquet", "blocks.123.part")
+    left = [tmp_path / f"h.duckdb.{name}" for name in names]
+    (tmp_path / "h.duckdb.staged").mkdir()
     for file in left:
         file.write_bytes(b"unfinished")
     with Store.open(path):
