@@ -49,8 +49,10 @@ def command(ids: tuple[int, ...], yes: bool, db: Path) -> None:
             echo(f"Deleted snapshot {_describe(snapshot)}")
         try:
             sizes = store.compact()
-        except StorageError as error:
-            note(f"Note: the file was not compacted; the free space in it will be reused. {error}")
+        except StorageError:  # the snapshots are deleted nevertheless
+            note(
+                f"Note: there was no room for a smaller {db}. The free space in it will be reused."
+            )
             return
     if sizes is not None:
         before, after = (size / (1 << 20) for size in sizes)

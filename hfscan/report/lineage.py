@@ -130,7 +130,7 @@ class LineageTree:
         if any(len(row["parents"] or ()) > 1 for row in self.rows):
             parts.append(
                 "A model of several bases descends from each of them; `hfscan query "
-                "lineage_families` counts it only with the first."
+                "lineage_families` counts it only with its first base in the snapshot."
             )
         if any(row["downloads"] is not None for row in self.rows):
             parts.append("Downloads are those of the 30 days before the snapshot.")
@@ -194,6 +194,10 @@ def _format_hidden(node: Node) -> str:
     return f"… and {node.hidden:,} more" if node.children else f"… {node.hidden:,} made from it"
 
 
+_GUIDE = 4  # columns in front of a model, for each level
+_MIN_LABEL = 24  # columns of a model
+
+
 def write_terminal(tree: LineageTree, out: TextIO) -> None:
     """Write the tree with guides, in the width of the terminal."""
     console = open_console(out)
@@ -203,7 +207,8 @@ def write_terminal(tree: LineageTree, out: TextIO) -> None:
     while node.row["direction"] == "up":
         console.print(Text(arrow).append(_label(tree, node)))
         (node,), arrow = node.children, "↓ "
-    console.print(_to_rich(tree, node, RichTree(_label(tree, node, arrow), guide_style="dim")))
+    branch = RichTree(_label(tree, node, arrow), guide_style="dim")
+    console.print(_to_rich(tree, node, branch, (console.width - _MIN_LABEL) // _GUIDE))
     if tree.legend:
         console.print()
         print_text(console, tree.legend, "dim")
@@ -216,12 +221,20 @@ def _label(tree: LineageTree, node: Node, arrow: str = "") -> Text:
     return label.append(f"  {sanitize(tree.describe(node))}", "dim")
 
 
-def _to_rich(tree: LineageTree, node: Node, branch: RichTree) -> RichTree:
+def _to_rich(tree: LineageTree, node: Node, branch: RichTree, levels: int) -> RichTree:
+    """Add the models below a node; those for which there are no `levels` left, as their number."""
+    if levels <= 1 and (below := _count_below(node)):
+        branch.add(Text(f"… and {below:,} below; --format json has all", "dim"))
+        return branch
     for child in node.children:
-        _to_rich(tree, child, branch.add(_label(tree, child)))
+        _to_rich(tree, child, branch.add(_label(tree, child)), levels - 1)
     if node.hidden:
         branch.add(Text(_format_hidden(node), "dim"))
     return branch
+
+
+def _count_below(node: Node) -> int:
+    return node.hidden + sum(1 + _count_below(child) for child in node.children)
 
 
 def write_mermaid(tree: LineageTree, out: TextIO) -> None:

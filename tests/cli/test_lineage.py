@@ -58,8 +58,8 @@ def test_text_fits_the_terminal(run_lineage, monkeypatch):
     lines = (summary + "\n" + legend).splitlines()
     assert max(map(len, lines)) <= 60
     assert lines == read_lines(summary + "\n" + legend)
-    assert "only with the first" in " ".join(legend.split())
-    assert "only with the first" not in run_lineage("a/base", "--down", 1)
+    assert "only with its first base" in " ".join(legend.split())
+    assert "only with its first base" not in run_lineage("a/base", "--down", 1)
 
 
 def test_tree_has_bases_above_and_derivatives_below(run_lineage):
@@ -77,7 +77,8 @@ def test_tree_has_bases_above_and_derivatives_below(run_lineage):
         "└── … and 8 more",
         "",
         "A model of several bases descends from each of them; `hfscan query lineage_families` "
-        "counts it only with the first. Downloads are those of the 30 days before the snapshot.",
+        "counts it only with its first base in the snapshot. Downloads are those of the 30 days "
+        "before the snapshot.",
     ]
 
 
@@ -180,6 +181,16 @@ def test_bases_above_are_not_indented(run_cli, tmp_path):
     ingest_models(tmp_path / "h.duckdb", chain)
     _, out, _ = run_cli("lineage", "n/59", "--up", 60, "--db", tmp_path / "h.duckdb")
     assert "↓ n/58  finetune? · framework unknown · no license" in read_lines(out)
+
+
+def test_models_that_do_not_fit_the_terminal_are_counted(run_cli, tmp_path, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    chain = [{"id": f"n/{n}", "tags": [f"base_model:n/{n - 1}"]} for n in range(60)]
+    ingest_models(tmp_path / "h.duckdb", chain)
+    _, out, _ = run_cli("lineage", "n/0", "--down", 59, "--db", tmp_path / "h.duckdb")
+    drawn = len(re.findall(r"└── n/\d+", out))
+    assert drawn >= 10
+    assert f"… and {59 - drawn} below; --format json has all" in " ".join(out.split())
 
 
 def test_long_names_and_many_bases_are_cut(run_cli, tmp_path):
