@@ -144,6 +144,7 @@ def test_entry_that_a_config_keeps_under_another_name_is_read(make_tiny_model, c
         ({"model_type": "gptj"}, "not judged"),
         ({"hidden_act": "relu"}, "not judged"),  # GPT-2 calls it activation_function
         ({"gradient_checkpointing": True, "_num_labels": 2, "new_entry": None}, "agree"),
+        ({"num_image_tokens": 256}, "agree"),
     ],
 )
 def test_unknown_entries_withhold_agreement(
