@@ -37,8 +37,8 @@ def is_small(numerator: float, denominator: float) -> bool:
 
 def mark_small(text: str, row: Mapping[str, Any], column: str) -> str:
     """Return the text of a row's share, with a mark where its counts are small."""
-    is_small = row.get(column) is not None and row.get(_SMALL.get(column, ""))
-    return text + SMALL_MARK if is_small else text
+    is_marked = row.get(column) is not None and row.get(_SMALL.get(column, ""))
+    return text + SMALL_MARK if is_marked else text
 
 
 def explain_small(

@@ -48,13 +48,13 @@ def measured_rows(rows: Iterable[Row], compared: Mapping[str, str]) -> Iterable[
 
     Of one framework that is compared with no other, these are the models with and without it.
     """
-    is_one = len(compared) == 1
+    shown = ("none",) if len(compared) == 1 else ("exclusive", "shared")
     for row in rows:
-        if row["measure"] != "exclusivity" or (not is_one and row["class"] != "none"):
-            yield row
-        elif is_one and row["class"] == "none":
+        if row["measure"] == "exclusivity" and row["class"] not in shown:
+            continue
+        if row["measure"] == "exclusivity" and row["class"] == "none":
             yield _complement_row(row, next(iter(compared)))
-            yield row
+        yield row
 
 
 def _complement_row(row: Row, framework: str) -> Row:

@@ -38,6 +38,16 @@ def test_trend_by_snapshot_of_one_framework_shows_models_with_and_without_it(run
     assert "\n| Total | 4 | 4 |\n" in table
 
 
+def test_trend_by_snapshot_shows_each_model_in_one_class(run_command):
+    run_command.import_day("2024-01-01", BERT, make_keras_model("ann/k"))
+    table = run_command("trend", "--by-snapshot", "--format", "md")
+    names = [line.split(" | ")[0].strip("| ") for line in table.splitlines() if "|" in line]
+    first, *classes = names[: names.index("Total")]
+    assert first == ""
+    assert classes[-3:] == ["PyTorch only", "TensorFlow only", "both"]
+    assert "PyTorch (alone or with TensorFlow)" not in classes
+
+
 def test_trend_by_snapshot_marks_flagged_days(run_command):
     """A part of the models of 8 February is missing, and one of these names no framework."""
     many = [make_keras_model(f"ann/k{n}") for n in range(9)]

@@ -6,13 +6,13 @@ from typing import Any
 
 from hfscan.errors import ReportConfigError
 from hfscan.figures.intervals import ratio_interval, wilson_interval
+from hfscan.report.caveats import is_small
 from hfscan.report.claims.spec import ReadingSpec, Unit
 
 Row = Mapping[str, Any]
 Rows = Sequence[Row]
 Interval = tuple[float | None, float | None]
 
-_FEW = 100  # models; the share of fewer has an interval
 _ADDABLE = ("numerator", "models")  # columns whose values of several rows add up
 
 
@@ -106,7 +106,7 @@ def _aggregate(rows: Rows, selection: Mapping[str, Any], *, has_interval: bool) 
             return None, None
         numerator = _sum(selected, "numerator")
         share = numerator / denominator
-        is_few = has_interval and min(numerator, denominator) < _FEW
+        is_few = has_interval and is_small(numerator, denominator)
         return wilson_interval(share, denominator) if is_few else (share, share)
     value = _one_value(selected, column)
     return value, value
